@@ -1,0 +1,43 @@
+"""What all tests share: the browser, and the closing lines that name what did not run."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"]
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip a browser test, or fail it where the environment says that browser tests must run."""
+    if os.environ.get("CAPXAI_REQUIRE_BROWSER"):
+        pytest.fail(f"CAPXAI_REQUIRE_BROWSER is set, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium that can reach no host."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        cannot_run("no Chromium was found: apt-get install chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield running
+        running.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was not run and how to get it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, n in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).items():
+        terminalreporter.write_line(f"NOT RUN: {n} test{'s' * (n > 1)}, because {reason}", yellow=True)
