@@ -1,0 +1,169 @@
+"""Execute the book's chapters in batch: papermill on the text notebooks, resumable, with provenance."""
+
+import ast
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import capxai_core
+from capxai_core.errors import CapxaiError, RequestError
+
+
+def run_notebooks(
+    chapters: Sequence[str] = (), parameters: Mapping[str, Any] | None = None, root: Path = Path()
+) -> list[Path]:
+    """Execute chapters of the book under `root` and write each as `book/<chapter>.ipynb`.
+
+    chapters: names such as `3_methodology`, all by default. parameters: values for the chapters' `parameters` cells,
+    as text (read by the type of the default) or as Python values. A chapter whose text, parameters, package and
+    versions are those of the last run is not executed again. Everything is checked before anything is run:
+    `RequestError` names a chapter or parameter that does not exist; `CapxaiError` names the cell that failed, and
+    leaves the last good notebook as it was.
+    """
+    try:
+        import jupytext
+    except ImportError:
+        raise RequestError("running chapters needs jupytext and papermill: pip install 'capxai[book]'") from None
+
+    jobs = []
+    for source in find_chapters(chapters, root):
+        text = source.read_text(encoding="utf-8")
+        notebook = jupytext.reads(text, fmt="py:percent")
+        values = check_parameters(source.stem, notebook, parameters or {})
+        jobs.append((source, notebook, values, fingerprint(text, values)))
+    written = []
+    for i, (source, notebook, values, digest) in enumerate(jobs, 1):
+        target = source.with_suffix(".ipynb")
+        if _last_fingerprint(target) == digest:
+            print(f"[{i}/{len(jobs)}] {source.stem}: up to date", file=sys.stderr)
+        else:
+            executed = _execute(source, notebook, values, f"[{i}/{len(jobs)}] {source.stem}")
+            executed.metadata["capxai"] = {"fingerprint": digest, "parameters": values}
+            _write(executed, target)
+        written.append(target)
+    return written
+
+
+def find_chapters(names: Sequence[str], root: Path) -> list[Path]:
+    """The sources `root/book/<name>.py`, in order of name; all where no names are given."""
+    known = {path.stem: path for path in sorted((root / "book").glob("*.py"))}
+    if not known:
+        raise RequestError(f"{root.resolve() / 'book'}: no chapters here; run this in a clone of the project")
+    for name in names:
+        if name not in known:
+            raise RequestError(f"there is no chapter {name!r}; the chapters are {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def check_parameters(chapter: str, notebook: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values as the types of the defaults that the chapter's `parameters` cell assigns."""
+    cells = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise RequestError(f"{chapter}: {len(cells)} cells are tagged 'parameters', but one must be")
+    defaults = {
+        target.id: ast.literal_eval(statement.value)
+        for statement in ast.parse(cells[0]).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    for name in given:
+        if name not in defaults:
+            raise RequestError(f"{chapter} has no parameter {name!r}; it has {', '.join(defaults)}")
+    return {name: _as_type_of(defaults[name], value, f"{chapter}: parameter {name}") for name, value in given.items()}
+
+
+def _as_type_of(default: Any, value: Any, what: str) -> Any:
+    wanted = type(default)
+    if isinstance(value, str) and wanted is not str:
+        with contextlib.suppress(ValueError, yaml.YAMLError):  # what stays text is refused below
+            value = float(value) if wanted is float else yaml.safe_load(value)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise RequestError(f"{what} is {wanted.__name__} (default {default!r}), and {value!r} is none")
+    return value
+
+
+def fingerprint(text: str, parameters: Mapping[str, Any]) -> str:
+    """What a chapter's result depends on, as a hash: its text, parameters, the package with its weights, versions."""
+    digest = hashlib.sha256(repr((text, sorted(parameters.items()))).encode())
+    digest.update(repr([sys.version, *(version(name) for name in ("torch", "numpy", "matplotlib"))]).encode())
+    package = Path(capxai_core.__file__).parent
+    for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _last_fingerprint(target: Path) -> str | None:
+    import nbformat
+
+    if not target.exists():
+        return None
+    provenance = nbformat.read(target, as_version=4).metadata.get("capxai", {})
+    found: str | None = provenance.get("fingerprint")
+    return found
+
+
+def _execute(source: Path, notebook: Any, parameters: dict[str, Any], label: str) -> Any:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        executed = papermill.execute_notebook(
+            notebook,
+            None,  # written below, whole or not at all
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=source.parent,
+            progress_bar={"desc": label, "unit": "cell"},
+        )
+    except PapermillExecutionError as error:
+        raise CapxaiError(
+            f"{source.stem}: cell {error.exec_count} failed with {error.ename}: {error.evalue}\n"
+            + "\n".join(f"    {line}" for line in error.source.splitlines())
+        ) from error
+    except DeadKernelError:
+        raise CapxaiError(f"{source.stem}: the notebook's kernel died, perhaps for want of memory") from None
+    return _tidy(executed)
+
+
+def _tidy(notebook: Any) -> Any:
+    """Keep what a reader of the page needs and nothing that changes from run to run.
+
+    Views bring their own HTML, so the state and references of live widgets go; times and random names too; a figure's
+    alt text moves from its output to its cell, where the page builder reads it.
+    """
+    for name in ("widgets", "papermill"):
+        notebook.metadata.pop(name, None)
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i}"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("remove-cell")
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            for content in output.get("metadata", {}).values():
+                if isinstance(content, dict) and "alt" in content:
+                    cell.metadata["mystnb"] = {"image": {"alt": content["alt"]}}
+    return notebook
+
+
+def _write(notebook: Any, target: Path) -> None:
+    import nbformat
+
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        nbformat.write(notebook, partial)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
