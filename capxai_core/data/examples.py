@@ -1,0 +1,70 @@
+"""What every data set is made of: one image with its reference captions and, where known, its objects."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from capxai_core.data.images import load_image
+
+WORD = re.compile(r"\w+")
+
+
+def tokenize(text: str) -> tuple[str, ...]:
+    """Lower-cased runs of word characters, the tokens the paper's captions are made of."""
+    return tuple(WORD.findall(text.lower()))
+
+
+@dataclass(frozen=True)
+class ObjectAnnotation:
+    """One object of an image.
+
+    `box` is (x, y, width, height) in fractions of the image's width and height; `words` are the caption
+    words that may name it (category, synonyms); `mask` is a boolean (H, W) array or None.
+    """
+
+    category: str
+    words: tuple[str, ...]
+    box: tuple[float, float, float, float]
+    mask: np.ndarray | None = None
+
+
+class Example(Protocol):
+    """One image of a data set, its pixels decoded only when asked for."""
+
+    @property
+    def name(self) -> str:
+        """Unique within the data set: the file name, or `scene-<seed>`."""
+
+    @property
+    def split(self) -> str:
+        """`train`, `val` or `test` (and `counter` in `scenes`)."""
+
+    @property
+    def captions(self) -> tuple[tuple[str, ...], ...]:
+        """Reference captions as tuples of lower-cased tokens, without `<start>` and `<end>`."""
+
+    @property
+    def objects(self) -> tuple[ObjectAnnotation, ...]:
+        """Annotated objects; empty where the data set has none."""
+
+    def image(self) -> Tensor:
+        """The picture as float32 (3, H, W) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class FileExample:
+    """An example whose picture is a file (see `Example` for the fields)."""
+
+    name: str
+    split: str
+    captions: tuple[tuple[str, ...], ...]
+    path: Path
+    objects: tuple[ObjectAnnotation, ...] = ()
+
+    def image(self) -> Tensor:
+        """Decode the file: float32 (3, H, W) in [0, 1]; `ImageError` where it cannot be."""
+        return load_image(self.path)

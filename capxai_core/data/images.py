@@ -1,0 +1,66 @@
+"""Decoding any real-world image file to the tensor a model reads, or a clear `ImageError`."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.transforms.functional import resize
+
+from capxai_core.errors import ImageError
+
+MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 scan; beyond it a file is more likely an attack than a photograph
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+
+
+def load_image(path: str | Path) -> Tensor:
+    """Decode a picture upright: float32 (3, H, W) in [0, 1], alpha laid over white.
+
+    Honours EXIF rotation; reads grey, alpha, palette, 16-bit and CMYK files; of an animation the first frame.
+    Raises `ImageError`, naming file and reason, for anything missing, empty, broken, truncated or huge.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about "bombs" from half its limit on; the limit that counts here is ours.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                if file.width * file.height > MAX_PIXELS:
+                    raise ImageError(
+                        f"{path}: {file.width} x {file.height} pixels is more than the {MAX_PIXELS // 10**6} million "
+                        "that are decoded; scale it down first"
+                    )
+                file.load()
+                upright = ImageOps.exif_transpose(file)
+                return _to_tensor(upright)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path}: is a folder, not an image file") from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: too large to decode safely ({error})") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error)
+        raise ImageError(f"{path}: cannot be decoded as an image: {reason}") from None
+
+
+def _to_tensor(image: Image.Image) -> Tensor:
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow clips 16-bit grey to 255 when converting; scale by the range the samples need instead.
+        samples = np.asarray(image, dtype=np.float32)
+        full = 1.0 if samples.max(initial=0) <= 1 else 255.0 if samples.max() <= 255 and image.mode == "F" else 65535.0
+        return torch.from_numpy(np.clip(samples / full, 0, 1)).expand(3, -1, -1).contiguous()
+    if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        image = Image.alpha_composite(white, over)
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div_(255)
+
+
+def fit(image: Tensor, side: int) -> Tensor:
+    """Resize (3, H, W) to (3, side, side) directly, as the authors do: the aspect ratio is not kept."""
+    if image.shape[-2:] == (side, side):
+        return image
+    return resize(image, [side, side], antialias=True).clamp(0, 1)

@@ -1,0 +1,34 @@
+"""The account of an explanation: where the relevance of each word went."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TERMS = ("pixels", "words", "biases", "stabiliser", "blocked")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where the logit of each explained word went; every field is (T,), computed on its own, none as a rest.
+
+    pixels and words are evidence; biases and stabiliser kept their share of the denominators of eq. (2); blocked
+    arrived at convolution units without positive input, which cannot pass it on. The terms add up to `logit`.
+    """
+
+    logit: Tensor
+    pixels: Tensor
+    words: Tensor
+    biases: Tensor
+    stabiliser: Tensor
+    blocked: Tensor
+
+    def terms(self) -> Tensor:
+        """(5, T): the five terms in the order of `TERMS`."""
+        return torch.stack([getattr(self, name) for name in TERMS])
+
+    @property
+    def residual(self) -> Tensor:
+        """(T,): |logit - sum of the terms| / sum of |terms|, how exactly the account closes."""
+        terms = self.terms()
+        return (self.logit - terms.sum(0)).abs() / terms.abs().sum(0)

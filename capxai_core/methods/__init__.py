@@ -1,0 +1,7 @@
+"""One small module a method, one registry; importing the package registers them all."""
+
+from capxai_core.methods import attention, gradcam, lrp
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import METHODS, Method, explain, explain_batch
+
+__all__ = ["METHODS", "Explanation", "Method", "attention", "explain", "explain_batch", "gradcam", "lrp"]

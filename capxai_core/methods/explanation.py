@@ -1,0 +1,47 @@
+"""The answer every method gives: evidence for each word, in pixels and in preceding words."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from capxai_core.lrp.budget import Budget
+from capxai_core.models.captioner import Caption
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a captioner said each of T words.
+
+    image: (T, H, W) float, at the resolution the model sees (attention and Grad-CAM upsampled to it).
+    words: (T, N) relevance of the N tokens that can precede a word: column 0 is `<start>`, column k is word k-1
+        of the caption; zero where a token does not precede. None where a method has no linguistic score.
+    positions: (T,) which word of the caption each row explains; `len(caption.words)` stands for `<end>`.
+    logits: (T,) the explained words' scores before the softmax.
+    budget, pixel_share: LRP only; `pixel_share` is pixels / logit, "seen or guessed".
+    """
+
+    method: str
+    caption: Caption
+    positions: tuple[int, ...]
+    image: Tensor
+    words: Tensor | None
+    logits: Tensor
+    signed: bool
+    budget: Budget | None = None
+
+    @property
+    def pixel_share(self) -> Tensor | None:
+        """(T,) share of the logit that reached the pixels; None without a budget."""
+        return None if self.budget is None else self.budget.pixels / self.budget.logit
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The explained words, in the order of the rows."""
+        spoken = (*self.caption.words, "<end>")
+        return tuple(spoken[p] for p in self.positions)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Labels of the columns of `words`."""
+        n = len(self.caption.words) if self.words is None else self.words.shape[1]
+        return ("<start>", *self.caption.words)[:n]

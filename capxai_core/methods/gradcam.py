@@ -1,0 +1,35 @@
+"""Grad-CAM for captioners (section III-C, last paragraph)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import Method, columns, upsample
+from capxai_core.models.captioner import Caption, Captioner, derivatives, word_scores
+from capxai_core.models.ops import PLAIN
+
+
+@dataclass(frozen=True)
+class GradCAM(Method):
+    """The gradient of a word's logit by each feature map, summed over positions, weighs that map; rectified sum.
+
+    The linguistic score of a preceding word is the sum of its embedding's gradient (the paper's Grad*).
+    """
+
+    name, label = "gradcam", "Grad-CAM"
+    signed, pixel_level, linguistic = False, False, True
+    reference = "Selvaraju et al. 2017, Grad-CAM; section III-C"
+
+    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        with torch.enable_grad():
+            a = model.see(image).requires_grad_()
+            run = model.unroll(a, caption.token_ids)
+            logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
+            g_a, g_words = derivatives(logits, [a, run.embedded])
+        weights = g_a[:, 0].sum((-2, -1))
+        maps = torch.einsum("tc,chw->thw", weights, a[0].detach()).relu()
+        words = g_words.sum(-1)[:, : columns(caption, positions)]
+        image_map = upsample(maps, model.size)
+        return Explanation(self.name, caption, positions, image_map, words, logits.detach(), signed=self.signed)

@@ -1,0 +1,29 @@
+"""Layer-wise relevance propagation through the whole captioner, the paper's method."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from capxai_core.lrp.relevance import relevance
+from capxai_core.lrp.rules import EPSILON
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import Method, columns
+from capxai_core.models.captioner import Caption, Captioner
+
+
+@dataclass(frozen=True)
+class LayerwiseRelevance(Method):
+    """Signed relevance of pixels (summed over colours) and of preceding words, accounted for to the last bit."""
+
+    name, label = "lrp", "LRP"
+    signed, pixel_level, linguistic = True, True, True
+    reference = "Bach et al. 2015; Arras et al. 2017; algorithms 1 and 2"
+    epsilon: float = EPSILON
+
+    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        found = relevance(model, image, caption.token_ids, positions, self.epsilon)
+        words = found.words[:, : columns(caption, positions)]
+        pixels = found.pixels.sum(1)
+        return Explanation(
+            self.name, caption, positions, pixels, words, found.logits, signed=self.signed, budget=found.budget
+        )

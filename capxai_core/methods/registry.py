@@ -1,0 +1,100 @@
+"""The methods by name, and the functions that apply them."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from capxai_core.errors import RequestError
+from capxai_core.methods.explanation import Explanation
+from capxai_core.models.captioner import Caption, Captioner
+
+METHODS: dict[str, "Method"] = {}
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """One way to explain. A subclass declares what its answers are, registers itself, and its fields are its options."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    signed: ClassVar[bool]  # whether the sign of the pixel evidence is meant
+    pixel_level: ClassVar[bool]  # or on the encoder's grid, upsampled
+    linguistic: ClassVar[bool]  # whether preceding words get a score
+    reference: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        METHODS[cls.name] = cls()
+
+    @abstractmethod
+    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """Explain the words at `positions` of a caption of one picture (3, H, W) in [0, 1]."""
+
+
+def explain(
+    model: Captioner,
+    image: Tensor,
+    caption: Caption,
+    method: str = "lrp",
+    words: Sequence[int] | None = None,
+    include_end: bool = False,
+    **options: float,
+) -> Explanation:
+    """Why the model said each word of a caption of a picture (3, H, W) in [0, 1].
+
+    words: positions of the words to explain, all by default; include_end: explain `<end>` too.
+    options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position.
+    """
+    chosen = find_method(method, **options)
+    n = len(caption.words)
+    positions = tuple(range(n)) if words is None else tuple(words)
+    for p in positions:
+        if not 0 <= p < n:
+            raise RequestError(f"word position {p} does not exist: the caption '{caption}' has positions 0 to {n - 1}")
+    if include_end:
+        positions += (n,)
+    if not positions:
+        raise RequestError("no word to explain: give at least one position, or leave 'words' out")
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise RequestError(f"an image is a tensor (3, H, W), not {tuple(image.shape)}; load_image() makes one")
+    return chosen(model, image, caption, positions)
+
+
+def find_method(name: str, **options: float) -> Method:
+    """The method of that name with its options set."""
+    if name not in METHODS:
+        raise RequestError(f"unknown method '{name}'; known: {', '.join(sorted(METHODS))}")
+    known = {f.name for f in dataclasses.fields(METHODS[name])}
+    for option in options:
+        if option not in known:
+            raise RequestError(f"method '{name}' has no option '{option}'; it has: {', '.join(sorted(known)) or 'none'}")
+    return dataclasses.replace(METHODS[name], **options)
+
+
+def explain_batch(
+    model: Captioner,
+    images: Sequence[Tensor],
+    captions: Sequence[Caption],
+    method: str = "lrp",
+    include_end: bool = False,
+    **options: float,
+) -> list[Explanation]:
+    """`explain` for many pictures, each with its caption."""
+    if len(images) != len(captions):
+        raise RequestError(f"{len(images)} images but {len(captions)} captions")
+    pairs = zip(images, captions, strict=True)
+    return [explain(model, i, c, method, include_end=include_end, **options) for i, c in pairs]
+
+
+def columns(caption: Caption, positions: Sequence[int]) -> int:
+    """How many tokens can precede a word: `<start>` and all words but the last, or all where `<end>` is explained."""
+    return max(len(caption.words), max(positions) + 1)
+
+
+def upsample(maps: Tensor, size: int) -> Tensor:
+    """(T, h, w) on the encoder's grid → (T, size, size), bilinear."""
+    return F.interpolate(maps.unsqueeze(1), (size, size), mode="bilinear", align_corners=False).squeeze(1)

@@ -1,0 +1,283 @@
+"""Cross-entropy training of a captioner on a frozen encoder, chosen on validation CIDEr-D."""
+
+import os
+import pickle
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from capxai_core.data.examples import Example
+from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
+from capxai_core.errors import DataError, ModelError
+from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
+from capxai_core.models.encoder import Encoder
+from capxai_core.models.search import MAX_WORDS, beam_search
+from capxai_core.training.features import FeatureCache, has_bfloat16
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Recipe(BaseModel):
+    """How a captioner is trained; sizes are the paper's unless a profile says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    d: int = Field(512, description="size of embedding and LSTM states")
+    k: int = Field(196, description="hidden units of the attention")
+    min_count: int = Field(3, description="rarer words become <unk>")
+    epochs: int = Field(12, ge=1)
+    patience: int = Field(3, description="epochs without a better validation CIDEr before stopping")
+    images: int = Field(32, description="images a batch, each with `captions` of its captions")
+    captions: int = 5
+    lr: float = 5e-4
+    constant_epochs: int = Field(3, description="epochs before the learning rate starts to shrink")
+    decay: float = Field(0.85, description="factor on the learning rate for every epoch after those")
+    weight_decay: float = 1e-4
+    dropout: float = Field(0.5, description="of what fc reads")
+    embedding_dropout: float = 0.3
+    clip: float = Field(2.0, description="norm to which gradients are clipped")
+    val_images: int = Field(500, description="validation images captioned after every epoch")
+    beam_size: int = 3
+    seed: int = 1
+
+
+class CaptionTraining(L.LightningModule):
+    """Lightning's view of a decoder in training; `history` holds one row an epoch and travels in the checkpoint."""
+
+    def __init__(self, captioner: Captioner, recipe: Recipe, references: list[tuple[tuple[str, ...], ...]]) -> None:
+        super().__init__()
+        self.decoder = captioner.decoder
+        self.recipe, self.references = recipe, references
+        # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
+        self.captioner = [captioner]
+        self.history: list[dict[str, float]] = []
+        self.losses: list[Tensor] = []
+        self.hypotheses: list[tuple[str, ...]] = []
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Mean cross-entropy of the next word over all words of the batch, `<pad>` ignored."""
+        a, tokens = batch
+        loss = caption_loss(self.decoder, a, tokens, self.recipe.dropout, self.recipe.embedding_dropout)
+        self.losses.append(loss.detach())
+        self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        """Learning rate and dropout follow from the epoch alone, so that a resumed run repeats an unbroken one."""
+        r, epoch = self.recipe, self.current_epoch
+        torch.manual_seed(r.seed * 10_000 + epoch + 1)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = r.lr * r.decay ** max(0, epoch + 1 - r.constant_epochs)
+        self.losses, self.started = [], time.monotonic()
+
+    def validation_step(self, a: Tensor, _: int) -> None:
+        """Caption a batch of validation images."""
+        found = beam_search(self.decoder, a, self.recipe.beam_size)
+        self.hypotheses += [self.captioner[0].vocabulary.decode(t for t in ids if t != END) for ids in found]
+
+    def on_validation_start(self) -> None:
+        """Forget the last epoch's captions."""
+        self.hypotheses = []
+
+    def on_validation_epoch_end(self) -> None:
+        """CIDEr-D of the validation captions, which chooses the model."""
+        self.log("cider", cider(self.references, self.hypotheses), prog_bar=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep history and recipe beside the weights."""
+        checkpoint["capxai"] = {"history": self.history, "recipe": self.recipe.model_dump()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another run."""
+        saved = checkpoint.get("capxai", {})
+        if {**saved.get("recipe", {}), "epochs": 0} != {**self.recipe.model_dump(), "epochs": 0}:
+            raise ModelError("the checkpoint was made with another recipe; train into another folder (--out)")
+        self.history = saved["history"]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; the learning rate is set at each epoch's start."""
+        r = self.recipe
+        return torch.optim.AdamW(self.parameters(), lr=r.lr, betas=(0.9, 0.98), weight_decay=r.weight_decay)
+
+
+class Keeper(Callback):
+    """After every epoch: the log, its picture, the best captioner, and the checkpoint to resume from."""
+
+    def __init__(self, folder: Path, captions_an_epoch: int) -> None:
+        self.folder, self.captions = folder, captions_an_epoch
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Everything is written under another name and then renamed: a kill leaves the last whole state."""
+        assert isinstance(pl_module, CaptionTraining)
+        module, score = pl_module, float(trainer.callback_metrics["cider"])
+        best = max((row["cider"] for row in module.history), default=-1.0)
+        seconds = time.monotonic() - module.started
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "loss": float(torch.stack(module.losses).mean()),
+            "cider": score,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "captions_per_s": self.captions / seconds,
+        }
+        module.history.append(row)
+        print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+        if score > best:
+            trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
+            save_captioner(module.captioner[0], self.folder / "captioner.safetensors", trained)
+        write_log(module.history, self.folder)
+        partial = self.folder / ".last.ckpt.part"
+        trainer.save_checkpoint(partial)
+        os.replace(partial, self.folder / "last.ckpt")
+
+
+def train_captioner(
+    architecture: str,
+    profile: str,
+    encoder: Encoder,
+    train: Sequence[Example],
+    val: Sequence[Example],
+    recipe: Recipe,
+    folder: Path,
+    cache: Path,
+    device: torch.device,
+) -> Path:
+    """Train and return the path of the best captioner; resumes from `folder/last.ckpt` where there is one.
+
+    Writes into `folder`: captioner.safetensors (best epoch), last.ckpt, log.csv, curves.png; features go to `cache`.
+    """
+    if not train or not val:
+        raise DataError("training needs images in both the 'train' and the 'val' split")
+    vocabulary = Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
+    torch.manual_seed(recipe.seed)
+    decoder = DECODERS[architecture](encoder.channels, len(vocabulary), recipe.d, recipe.k)
+    captioner = Captioner(encoder, decoder, vocabulary, architecture, profile)
+    judged = list(val)[: recipe.val_images]
+    features = FeatureCache(encoder, [*train, *judged], cache)
+    features.fill(device)
+
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged])
+    names = [e.name for e in judged]
+    chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = L.Trainer(
+        accelerator=device.type,
+        devices=1,
+        precision="bf16-mixed" if has_bfloat16(device) else "32-true",
+        max_epochs=recipe.epochs,
+        gradient_clip_val=recipe.clip,
+        callbacks=[EarlyStopping("cider", mode="max", patience=recipe.patience), Keeper(folder, 5 * len(train))],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+    )
+    data = EpochData(train, vocabulary, recipe, features, chunks)
+    checkpoint = folder / "last.ckpt"
+    try:
+        resume = str(checkpoint) if checkpoint.is_file() else None
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError) as error:
+        if trainer.global_step or not checkpoint.is_file():
+            raise
+        raise ModelError(f"{checkpoint}: cannot be resumed from ({error}); delete it to train from the start") from None
+    return folder / "captioner.safetensors"
+
+
+class EpochData(L.LightningDataModule):
+    """Batches of image features with token ids (n·m, T + 2), and of features alone for validation."""
+
+    def __init__(
+        self,
+        train: Sequence[Example],
+        vocabulary: Vocabulary,
+        recipe: Recipe,
+        features: FeatureCache,
+        val: list[list[str]],
+    ) -> None:
+        super().__init__()
+        self.names = [e.name for e in train]
+        self.ids = [[vocabulary.encode(c[:MAX_WORDS]) for c in e.captions] for e in train]
+        self.recipe, self.features, self.val = recipe, features, val
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """A shuffling that depends on seed and epoch alone."""
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        order = torch.Generator().manual_seed(self.recipe.seed * 10_000 + epoch)
+        return DataLoader(
+            range(len(self.names)),  # type: ignore[arg-type]
+            batch_size=self.recipe.images,
+            shuffle=True,
+            generator=order,
+            collate_fn=self._collate,
+        )
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Features of the validation images, 50 at a time."""
+        return DataLoader(self.val, batch_size=None, collate_fn=lambda names: self.features[names])  # type: ignore[arg-type]
+
+    def _collate(self, rows: list[int]) -> Batch:
+        chosen = []
+        for row in rows:
+            captions = self.ids[row]
+            # torch's generator, seeded at the epoch's start: images with more captions than asked for take turns
+            order = torch.randperm(len(captions)).tolist()
+            chosen += [captions[order[i % len(order)]] for i in range(self.recipe.captions)]
+        return self.features[[self.names[row] for row in rows]], pad_captions(chosen)
+
+
+def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
+    """Token ids → (B, T + 2) with `<start>`, `<end>` and trailing `<pad>`, T the longest caption's length."""
+    longest = max(len(c) for c in captions)
+    return torch.tensor([[START, *c, END] + [PAD] * (longest - len(c)) for c in captions])
+
+
+def caption_loss(model: Any, a: Tensor, tokens: Tensor, dropout: float, embedding_dropout: float) -> Tensor:
+    """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 2) → scalar."""
+    features = model.encode(a)
+    embedded = F.dropout(model.embedding(tokens[:, :-1]), embedding_dropout)
+    state = model.start(len(tokens), features.v)
+    fused = []
+    for t in range(embedded.shape[1]):
+        step, state = model.step(embedded[:, t], features, state)
+        fused.append(model.fuse(step))
+    targets = tokens[:, 1:]
+    spoken = targets != PAD
+    logits = model.fc(F.dropout(torch.stack(fused, dim=1)[spoken], dropout))
+    return F.cross_entropy(logits.float(), targets[spoken])
+
+
+def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:
+    """CIDEr-D of tokenised captions by pycocoevalcap (1.0 is the field's "100")."""
+    from pycocoevalcap.cider.cider import Cider
+
+    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
+    said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
+    return float(Cider().compute_score(truth, said)[0])
+
+
+def write_log(history: Sequence[dict[str, float]], folder: Path) -> None:
+    """`log.csv` and the picture of it, `curves.png`."""
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    table = pd.DataFrame(history)
+    table.to_csv(folder / ".log.part", index=False)
+    os.replace(folder / ".log.part", folder / "log.csv")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    left.plot(table["epoch"], table["loss"], "o-")
+    left.set(xlabel="epoch", ylabel="training cross-entropy per word")
+    right.plot(table["epoch"], table["cider"], "o-", color="tab:orange")
+    right.set(xlabel="epoch", ylabel="validation CIDEr-D")
+    figure.savefig(folder / ".curves.part", format="png", dpi=120)
+    os.replace(folder / ".curves.part", folder / "curves.png")
+    plt.close(figure)

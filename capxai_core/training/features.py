@@ -1,0 +1,70 @@
+"""What a frozen encoder sees, computed once and kept on disk in half precision."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from capxai_core.data.examples import Example
+from capxai_core.errors import DataError
+from capxai_core.models.encoder import Encoder
+
+BATCH = 16
+
+
+class FeatureCache:
+    """A memory map (n, C, grid, grid) of float16 in `folder`, filled in order; an interrupted filling goes on.
+
+    The folder's name carries the encoder's fingerprint and the images' names, so features of another encoder or
+    another data set are never taken for these.
+    """
+
+    def __init__(self, encoder: Encoder, examples: Sequence[Example], folder: Path) -> None:
+        self.encoder, self.examples = encoder, examples
+        names = hashlib.sha256("\n".join(e.name for e in examples).encode()).hexdigest()
+        self.folder = folder / f"{encoder.fingerprint()[:12]}-{names[:12]}"
+        self.index = {example.name: i for i, example in enumerate(examples)}
+        self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
+
+    def fill(self, device: torch.device) -> None:
+        """Compute what is missing, with progress. Raises what decoding an image raises."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        counter = self.folder / "done.json"
+        done = json.loads(counter.read_text())["images"] if counter.is_file() else 0
+        path = self.folder / "features.npy"
+        store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
+        encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with Progress(transient=True) as progress:
+            task = progress.add_task("image features", total=len(self.examples), completed=done)
+            for start in range(done, len(self.examples), BATCH):
+                images = [encoder.normalise(e.image()) for e in self.examples[start : start + BATCH]]
+                batch = torch.cat(images).contiguous(memory_format=torch.channels_last)
+                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+                    a = encoder(batch)
+                store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()
+                if (start // BATCH) % 8 == 7 or start + BATCH >= len(self.examples):
+                    store.flush()
+                    counter.write_text(json.dumps({"images": start + len(images)}))
+                progress.update(task, advance=len(images))
+        self.store = np.load(path, mmap_mode="r")
+
+    def __getitem__(self, names: Sequence[str]) -> Tensor:
+        """A of the named images, (n, C, grid, grid) float32."""
+        try:
+            rows = [self.index[name] for name in names]
+        except KeyError as error:
+            raise DataError(f"no features were computed for image {error}") from None
+        return torch.from_numpy(self.store[rows].astype(np.float32))
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
