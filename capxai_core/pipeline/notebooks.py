@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-import capxai_core
 from capxai_core.errors import CapxaiError, RequestError
 
 
@@ -44,7 +43,7 @@ def run_notebooks(
         if _last_fingerprint(target) == digest:
             print(f"[{i}/{len(jobs)}] {source.stem}: up to date", file=sys.stderr)
         else:
-            executed = _execute(source, notebook, values, f"[{i}/{len(jobs)}] {source.stem}")
+            executed = _execute(source, notebook, values, root, f"[{i}/{len(jobs)}] {source.stem}")
             executed.metadata["capxai"] = {"fingerprint": digest, "parameters": values}
             _write(executed, target)
         written.append(target)
@@ -96,7 +95,7 @@ def fingerprint(text: str, parameters: Mapping[str, Any]) -> str:
     """What a chapter's result depends on, as a hash: its text, parameters, the package with its weights, versions."""
     digest = hashlib.sha256(repr((text, sorted(parameters.items()))).encode())
     digest.update(repr([sys.version, *(version(name) for name in ("torch", "numpy", "matplotlib"))]).encode())
-    package = Path(capxai_core.__file__).parent
+    package = Path(__file__).parents[1]
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
@@ -112,10 +111,11 @@ def _last_fingerprint(target: Path) -> str | None:
     return found
 
 
-def _execute(source: Path, notebook: Any, parameters: dict[str, Any], label: str) -> Any:
+def _execute(source: Path, notebook: Any, parameters: dict[str, Any], root: Path, label: str) -> Any:
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
     try:
         executed = papermill.execute_notebook(
@@ -123,8 +123,10 @@ def _execute(source: Path, notebook: Any, parameters: dict[str, Any], label: str
             None,  # written below, whole or not at all
             parameters=parameters,
             kernel_name="python3",
-            cwd=source.parent,
-            progress_bar={"desc": label, "unit": "cell"},
+            language="python",
+            cwd=root,
+            progress_bar={"desc": label},
+            config=Config(KernelManager={"transport": "ipc"}),  # nobody else on the machine can listen
         )
     except PapermillExecutionError as error:
         raise CapxaiError(
@@ -139,8 +141,7 @@ def _execute(source: Path, notebook: Any, parameters: dict[str, Any], label: str
 def _tidy(notebook: Any) -> Any:
     """Keep what a reader of the page needs and nothing that changes from run to run.
 
-    Views bring their own HTML, so the state and references of live widgets go; times and random names too; a figure's
-    alt text moves from its output to its cell, where the page builder reads it.
+    Views bring their own HTML, so the state and references of live widgets go; times and random names too.
     """
     for name in ("widgets", "papermill"):
         notebook.metadata.pop(name, None)
@@ -152,9 +153,6 @@ def _tidy(notebook: Any) -> Any:
             cell.metadata.tags.append("remove-cell")
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            for content in output.get("metadata", {}).values():
-                if isinstance(content, dict) and "alt" in content:
-                    cell.metadata["mystnb"] = {"image": {"alt": content["alt"]}}
     return notebook
 
 
