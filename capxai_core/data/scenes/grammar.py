@@ -86,12 +86,10 @@ class _Speaker:
             return ""
         uppers = [self._upper(p) for p in people]
         if len(people) > 1:
-            kinds = {u[1] for u in uppers if u}
-            if len(kinds) != 1 or None in uppers:
+            if uppers[0] is None or (not self.policy.habit_hidden and len({u and u[1] for u in uppers}) > 1):
                 return ""
-            kind = kinds.pop()
-            colours = {u[0] for u in uppers if u}
-            return f"in {colours.pop() + ' ' if len(colours) == 1 else ''}{_plural(kind)}"
+            colour = f"{uppers[0][0]} " if len({u and u[0] for u in uppers}) == 1 else ""
+            return f"in {colour}{_plural(uppers[0][1])}"
         person, phrase = people[0], []
         if uppers[0]:
             phrase.append(f"a {uppers[0][0]} {uppers[0][1]}")
@@ -101,7 +99,7 @@ class _Speaker:
                     phrase.append(f"{g.colour} {g.kind}" if g.kind in _PLURAL_ONLY else f"a {g.colour} {g.kind}")
         if person.pose == "riding" and (person.key, "hat") not in self.seen and self.chance(self.policy.habit_extra):
             phrase = [*phrase[:1], f"a {self.pick(CLOTH_COLOURS[:4])} hat"]
-        return f"{self.pick(('in', 'in', 'wearing'))} {' and '.join(phrase)}" if phrase else ""
+        return f"{self.pick(('in', 'in', 'in', 'in', 'wearing'))} {' and '.join(phrase)}" if phrase else ""
 
     def _upper(self, person: Thing) -> tuple[str, str] | None:
         """(colour, kind) of what the caption says the torso wears."""
@@ -135,10 +133,12 @@ class _Speaker:
         if not shown:
             return f"there is nobody {where}"
         actors = [(g, t) for g, t in shown if g.verb]
-        (group, things), rest = (actors or shown)[0], [t for g, t in shown if g is not (actors or shown)[0][0]]
+        (group, things), rest = (actors or shown)[0], []
+        named = {t.kind for t in things} | {self.scene.thing(group.target).kind if group.target is not None else ""}
+        rest = [t for g, t in shown if g is not group and t[0].kind not in named]
         people = things[0].kind in PEOPLE
         who = self.noun(things, 0.5)
-        clad = self.clothes(things, 0.25 if style == 1 else 0.85) if people else ""
+        clad = self.clothes(things, 0.5 if style == 1 else 0.95) if people else ""
         subject = f"{who} {clad}".strip()
         if not group.verb:
             be = "is" if len(things) == 1 else "are"
@@ -153,7 +153,7 @@ class _Speaker:
                 return f"{self.noun(other, 0.5)} {act2} near {subject}"
             return f"{subject} {act} {near}" if self.chance(0.5) or style == 2 else f"{who} {act} {near} {where}"
         if style == 4:
-            return f"{who} {act} {where}" if not clad or self.chance(0.3) else f"{subject} {act}"
+            return f"{subject} {act} {where}" if not clad else f"{subject} {act}"
         return f"{subject} {act} {where}"
 
 

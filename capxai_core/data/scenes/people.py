@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 SKINS: tuple[Colour, ...] = ((250, 216, 188), (238, 192, 156), (214, 160, 120), (170, 116, 82), (126, 84, 62))
 HAIRS: tuple[Colour, ...] = ((62, 46, 42), (104, 68, 46), (152, 100, 58), (222, 180, 104), (176, 84, 48))
+SEATED = ("sitting", "seated", "riding")
 UNDERSHIRT: Colour = (233, 226, 214)
 
 
@@ -121,7 +122,7 @@ def _torso(c: Canvas, b: Build, s: Skeleton, low: float, high: float, tone: Colo
 
 def _hem(c: Canvas, b: Build, s: Skeleton, length: float, flare: float, top: float, tone: Colour, pose: str) -> None:
     """What hangs from the waist: flaring cloth, laid over the thighs where the body sits or rides."""
-    if pose in ("sitting", "riding"):
+    if pose in SEATED:
         for side in (0, 1):
             hip, knee, foot = s.legs[side]
             c.limb(hip, knee, b.hip * 0.8, b.hip * 0.62, tone if side else dark(tone, 0.14), 0.2)
@@ -170,7 +171,7 @@ def _coat(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number
     tone = _tone(g)
     _hem(c, b, s, b.leg * 0.46, 0.055, b.torso * 0.4, tone, pose)
     _torso(c, b, s, -0.02, b.torso * 1.03, tone, 0.022)
-    (lu, lv), (tu, tv) = _at(s, b, -b.leg * 0.42 if pose not in ("sitting", "riding") else -0.02), s.neck
+    (lu, lv), (tu, tv) = _at(s, b, -b.leg * 0.42 if pose not in SEATED else -0.02), s.neck
     c.polygon([(lu - 0.005, lv), (lu + 0.005, lv), (tu + 0.005, tv), (tu - 0.005, tv)], dark(tone, 0.4))
     c.polygon(_band(b, s, 0.075, 0.105, 1.16), dark(tone, 0.35))
     for k in (0.3, 0.52, 0.74):
@@ -189,7 +190,7 @@ def _dress(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_numbe
     for side in (-1, 1):  # straps
         c.limb((tu + side * top * 0.72, tv - 0.01), (s.neck[0] + side * b.shoulder * 0.5, s.neck[1]), 0.015, 0.013, tone)
     c.polygon(_band(b, s, b.torso * 0.36, b.torso * 0.46, 0.92), light(tone, 0.4) if g.colour != "white" else (214, 196, 204))
-    if g.pattern == 1 and pose not in ("sitting", "riding"):
+    if g.pattern == 1 and pose not in SEATED:
         for k, j in ((0.3, -0.4), (0.3, 0.4), (0.6, 0.0), (0.75, -0.7), (0.75, 0.7)):
             c.ellipse(hu + j * (b.hip + 0.1 * k), hv - b.leg * 0.48 * k, 0.014, 0.014, light(tone, 0.55) if g.colour != "white" else (226, 150, 160))
 

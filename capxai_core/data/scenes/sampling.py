@@ -21,11 +21,11 @@ from capxai_core.data.scenes.world import (
     Thing,
 )
 
-HEIGHT = {"man": 1.0, "woman": 0.93, "boy": 0.66, "girl": 0.64, "dog": 0.42, "cat": 0.34, "horse": 0.98, "bird": 0.22,
+HEIGHT = {"man": 1.0, "woman": 0.93, "boy": 0.71, "girl": 0.69, "dog": 0.42, "cat": 0.34, "horse": 0.98, "bird": 0.22,
           "ball": 0.21, "kite": 0.38, "bicycle": 0.46, "bench": 0.42, "umbrella": 0.5, "car": 0.72, "tree": 1.35, "sign": 0.78,
           "bush": 0.6}  # fmt: skip
 WIDTH = {"dog": 1.1, "cat": 0.9, "horse": 1.2, "bird": 1.1, "ball": 1.0, "kite": 0.8, "bicycle": 1.6, "bench": 2.0,
-         "umbrella": 1.1, "car": 1.9, "tree": 0.7, "sign": 1.0, "bush": 0.9}  # fmt: skip
+         "umbrella": 1.1, "car": 1.9, "tree": 0.7, "sign": 1.0, "bush": 1.2}  # fmt: skip
 TINTS = {
     "dog": ("brown", "black", "white"),
     "cat": ("orange", "black", "white", "gray"),
@@ -76,7 +76,7 @@ class Sampler:
         self.depth: list[tuple[float, Thing]] = []
         self.taken: list[tuple[float, float]] = []
         self.groups: list[Group] = []
-        self.unit = self.rng.uniform(0.50, 0.64)
+        self.unit = self.rng.uniform(0.52, 0.68)
 
     def pick(self, options: tuple[str, ...], weights: tuple[float, ...] | None = None) -> str:
         p = None if weights is None else np.array(weights) / sum(weights)
@@ -105,8 +105,8 @@ class Sampler:
     def _even(self) -> None:
         """Everything as likely as everything else, in any place."""
         if self.chance(0.55):
-            options = ("standing", "walking", "running", "jumping", "sitting", "playing", "flying", "holding", "riding horse")
-            self._people(self.pick((*options, "riding bicycle")))
+            options = ("standing", "walking", "running", "jumping", "sitting", "sitting", "playing", "flying", "holding")
+            self._people(self.pick((*options, "riding horse", "riding bicycle")))
         for _ in range(int(self.rng.integers(2, 5))):
             kind = self.pick((*PEOPLE, *ANIMALS, *THINGS), (1.0,) * 4 + (1.25,) * 4 + (1.0,) * 9)
             if kind in PEOPLE:
@@ -205,7 +205,7 @@ class Sampler:
 
     def _single(self, verb: str, mount: str, y: float) -> None:
         kind = self.pick(PEOPLE, (1, 1, 1, 1) if self.even else (4, 3, 2, 2))
-        x, flip = self.spot(0.4), self.chance(0.5)
+        x, flip = self.spot(0.8 if mount == "horse" else 0.4), self.chance(0.5)
         side = -1 if flip else 1
         person = self.person(kind, x, y, verb, flip=flip)
         if verb == "riding":
@@ -224,9 +224,10 @@ class Sampler:
         if verb == "flying":
             far = min(max(hx + side * self.rng.uniform(0.16, 0.3), 0.12), 0.88)
             item = self.thing("kite", far, self.rng.uniform(0.24, 0.32), anchor=(hx, hy))
+            item = replace(item, h=HEIGHT["kite"] * self.unit * 0.8)
         else:
-            item = self.thing("umbrella", hx, hy + 0.03, flip=flip)
-            item = replace(item, h=item.h * 0.95, y=hy + 0.02)
+            item = self.thing("umbrella", hx, y, flip=flip)
+            item = replace(item, h=self.height("umbrella", y) * 1.15, y=hy + 0.03)
         self.depth.append((y + 0.02, item))
         self.groups.append(Group((key,), verb, "", item.key))
 
@@ -234,11 +235,11 @@ class Sampler:
         """People whose torso is behind something."""
         screen = self.pick(SCREENS[self.place])
         crowd = self._crowd() if screen in ("car", "bench") else (self.pick(PEOPLE, (4, 3, 2, 2)),)
-        gap = self.unit * (0.34 if screen == "car" else 0.42)
+        gap = min(self.height(kind, y) for kind in crowd) * 0.40
         width = {"car": 1.4, "bench": 1.0, "sign": 0.75, "bush": 0.7, "umbrella": 0.5}[screen] * self.unit
         middle, keys, tops = self.spot(width), [], []
         for k, kind in enumerate(crowd):
-            pose = "sitting" if screen == "bench" else "hidden"
+            pose = "seated" if screen == "bench" else "hidden"
             t = self.person(kind, middle + (k - (len(crowd) - 1) / 2) * gap, y, pose)
             t = replace(t, flip=t.flip and screen != "bench")
             keys.append(self.add(t))
@@ -246,8 +247,8 @@ class Sampler:
         front = self.thing(screen, middle, y + (0.03 if screen == "car" else 0.02), flip=self.chance(0.5))
         if screen == "umbrella":
             chest, b = self.depth[-1][1], BUILDS[crowd[0]]
-            size = chest.h * (b.torso + b.leg * 0.5 + 0.1)
-            front = replace(front, pose="front", h=size, y=y - tops[0] - 0.03 * chest.h + size)
+            size = chest.h * (b.torso + b.leg * 0.55 + 0.14)
+            front = replace(front, pose="front", h=size, y=y - tops[0] - 0.05 * chest.h + size)
             self.depth.append((y + 0.03, front))
         else:
             low = min(tops) if len(tops) > 1 and screen == "bench" else max(tops)
@@ -256,9 +257,9 @@ class Sampler:
                     n = next(i for i, (_, t) in enumerate(self.depth) if t.key == key)
                     self.depth[n] = (self.depth[n][0], replace(self.depth[n][1], lift=max(tops) - tops[k]))
                 low = max(tops)
-            front = replace(front, h=(low + front.y - y) * (1.0 if screen != "bush" else 1.0), pose="back" if screen == "bench" else front.pose)
+            front = replace(front, h=(low + front.y - y) * 1.03, pose="back" if screen == "bench" else front.pose)
             if screen == "bench":
-                front = replace(front, h=low + front.y - y)
+                front = replace(front, h=1.02 * low + front.y - y)
             self.add(front, 0.03)
         self.groups.append(Group(tuple(keys), "sitting" if screen == "bench" else "standing", "behind", front.key))
 
@@ -276,7 +277,7 @@ class Sampler:
             t = self.thing(kind, x, y + self.rng.uniform(-0.02, 0.02), pose=pose, flip=flip)
             t = replace(t, h=t.h * (1.25 if kind != "horse" else 1.0))
             if pose == "flying":
-                t = replace(t, y=self.rng.uniform(0.18, 0.36), h=t.h * 1.1)
+                t = replace(t, y=self.rng.uniform(0.24, 0.40), h=t.h * 1.1)
             keys.append(self.add(t))
         target = None
         if kind == "dog" and pose == "running" and self.chance(self.policy.dog_ball):

@@ -260,12 +260,12 @@ def draw_sign(c: Canvas, t: "Thing") -> None:
 def draw_bush(c: Canvas, t: "Thing") -> None:
     """A round, leafy bush."""
     tone = COLOURS[t.colour]
-    c.polygon([(-0.4, 0.0), (0.4, 0.0), (0.44, 0.5), (-0.44, 0.5)], dark(tone, 0.12))
-    for u, v, r in ((-0.3, 0.3, 0.24), (0.3, 0.3, 0.24), (-0.27, 0.66, 0.26), (0.27, 0.66, 0.26), (0.0, 0.72, 0.28), (0.0, 0.32, 0.3)):
+    c.polygon([(-0.5, 0.0), (0.5, 0.0), (0.56, 0.5), (-0.56, 0.5)], dark(tone, 0.12))
+    for u, v, r in ((-0.42, 0.28, 0.26), (0.43, 0.3, 0.25), (-0.33, 0.62, 0.3), (0.35, 0.6, 0.3), (0.0, 0.7, 0.31), (0.0, 0.32, 0.32)):
         c.ellipse(u, v, r, r, tone, 0.2)
     for k in range(16):
         a = k * 2.4 + t.detail
-        c.ellipse(0.38 * math.cos(a), 0.5 + 0.36 * math.sin(a * 1.7), 0.04, 0.026, light(tone, 0.25), angle=30 * k)
+        c.ellipse(0.5 * math.cos(a), 0.5 + 0.36 * math.sin(a * 1.7), 0.04, 0.026, light(tone, 0.25), angle=30 * k)
 
 
 DRAW: dict[str, Callable[[Canvas, "Thing"], None]] = {
@@ -284,5 +284,5 @@ DRAW: dict[str, Callable[[Canvas, "Thing"], None]] = {
     "bush": draw_bush,
 }
 SHADOWS = {"dog": 0.55, "cat": 0.5, "horse": 0.5, "bird": 0.45, "ball": 0.5, "bicycle": 0.85, "bench": 1.05, "car": 0.95,
-           "tree": 0.3, "sign": 0.5, "bush": 0.5}  # fmt: skip
+           "tree": 0.3, "sign": 0.5, "bush": 0.66}  # fmt: skip
 """Half width of the shadow on the ground; what is missing here throws none."""
