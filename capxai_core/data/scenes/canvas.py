@@ -120,10 +120,11 @@ class Canvas:
                 outline.append((wa * ax + wb * bx + wc * cx + wd * dx, wa * ay + wb * by + wc * cy + wd * dy))
         self.polygon(outline, colour, shade)
 
-    def shadow(self, u: float, v: float, ru: float, rv: float, strength: float = 0.3) -> None:
+    def shadow(self, u: float, v: float, ru: float, strength: float = 0.3) -> None:
         """A soft veil on the ground; it darkens what is there and belongs to no object's mask."""
-        if self.pixels is None:
+        if self.pixels is None or not ru:
             return
+        rv = 0.07 * ru + 0.021
         for grow, share in ((1.0, 0.5), (0.7, 1.0)):
             x, y = self._x + u * self._u, self._y - v * self._v
             rx, ry = abs(ru * self._u) * grow, abs(rv * self._v) * grow

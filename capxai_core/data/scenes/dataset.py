@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from capxai_core.data.examples import ObjectAnnotation
-from capxai_core.data.scenes.world import CATEGORIES, SPLITS, Scene, sample_scene
+from capxai_core.data.scenes.sampling import sample_scene
+from capxai_core.data.scenes.scene import Scene
+from capxai_core.data.scenes.world import CATEGORIES, SPLITS
 from capxai_core.errors import RequestError
 
 SEEDS_PER_RUN = 1_000_000

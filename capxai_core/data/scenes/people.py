@@ -1,12 +1,8 @@
 """Drawing people and what they wear."""
 
-from typing import TYPE_CHECKING
-
 from capxai_core.data.scenes.body import BUILDS, Build, Skeleton, skeleton
 from capxai_core.data.scenes.canvas import COLOURS, Canvas, Colour, Point, dark, light, mix
-
-if TYPE_CHECKING:
-    from capxai_core.data.scenes.world import Garment, Thing
+from capxai_core.data.scenes.world import Garment, Thing
 
 SKINS: tuple[Colour, ...] = ((250, 216, 188), (238, 192, 156), (214, 160, 120), (170, 116, 82), (126, 84, 62))
 HAIRS: tuple[Colour, ...] = ((62, 46, 42), (104, 68, 46), (152, 100, 58), (222, 180, 104), (176, 84, 48))
@@ -14,8 +10,9 @@ SEATED = ("sitting", "seated", "riding")
 UNDERSHIRT: Colour = (233, 226, 214)
 
 
-def draw_person(c: Canvas, person: "Thing", numbers: dict[str, int]) -> None:
-    """Draw a person in the canvas's frame; `numbers` maps `""` (the body) and garment kinds to object numbers."""
+def draw_person(c: Canvas, person: Thing, number: int) -> None:
+    """Draw a person in the canvas's frame: the body is object `number`, the garments the ones after it."""
+    numbers = {"": number} | {g.kind: number + k for k, g in enumerate(person.wears, 1)}
     b, s = BUILDS[person.kind], skeleton(person.kind, person.pose)
     skin, hair = SKINS[person.detail % 5], HAIRS[person.detail // 5 % 5]
     wears = {g.kind: g for g in person.wears}
@@ -27,7 +24,9 @@ def draw_person(c: Canvas, person: "Thing", numbers: dict[str, int]) -> None:
     for side in (0, 1):
         _leg(c, b, s, side, skin, person.detail, wears, numbers)
     c.number = numbers[""]
-    _torso(c, b, s, 0.0, b.torso * 1.02, UNDERSHIRT if female else skin)
+    _torso(c, b, s, 0.0, b.torso * 1.02, skin)
+    if female:  # a gray bathing suit under everything
+        _suit(c, b, s, 0.82, (156, 156, 166), (112, 112, 128))
     c.polygon(_band(b, s, -0.01, 0.06, 1.0), (120, 122, 134))
     for kind in ("pants", "shorts"):
         if kind in wears:
@@ -47,11 +46,11 @@ def draw_person(c: Canvas, person: "Thing", numbers: dict[str, int]) -> None:
         _hat(c, b, s, wears["hat"])
 
 
-def _tone(garment: "Garment") -> Colour:
+def _tone(garment: Garment) -> Colour:
     return COLOURS[garment.colour]
 
 
-def _arm(c: Canvas, b: Build, s: Skeleton, side: int, skin: Colour, wears: dict[str, "Garment"],
+def _arm(c: Canvas, b: Build, s: Skeleton, side: int, skin: Colour, wears: dict[str, Garment],
          numbers: dict[str, int]) -> None:  # fmt: skip
     shoulder, elbow, hand = s.arms[side]
     r = b.shoulder * 0.30
@@ -72,7 +71,7 @@ def _arm(c: Canvas, b: Build, s: Skeleton, side: int, skin: Colour, wears: dict[
                 c.limb(shoulder, elbow, r * 1.3, r * 1.2, tone, 0.2)
 
 
-def _leg(c: Canvas, b: Build, s: Skeleton, side: int, skin: Colour, detail: int, wears: dict[str, "Garment"],
+def _leg(c: Canvas, b: Build, s: Skeleton, side: int, skin: Colour, detail: int, wears: dict[str, Garment],
          numbers: dict[str, int]) -> None:  # fmt: skip
     hip, knee, foot = s.legs[side]
     r = b.hip * 0.5
@@ -141,7 +140,17 @@ def _hem(c: Canvas, b: Build, s: Skeleton, length: float, flare: float, top: flo
     )  # fmt: skip
 
 
-def _shirt(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number: int) -> None:
+def _suit(c: Canvas, b: Build, s: Skeleton, high: float, tone: Colour, straps: Colour) -> None:
+    """A sleeveless top with straps, from the hip to the share `high` of the torso."""
+    (mu, mv), (tu, tv), (hu, hv) = _at(s, b, b.torso * 0.42), _at(s, b, b.torso * high), s.hip
+    hip, waist, top = b.hip * 1.06, b.waist * 1.05, b.shoulder * 0.82
+    left = [(tu - top, tv), (mu - waist, mv), (hu - hip, hv)]
+    c.polygon([*left, (hu + hip, hv), (mu + waist, mv), (tu + top, tv)], tone, 0.2)
+    for side in (-1, 1):
+        c.limb((tu + side * top * 0.72, tv - 0.01), (s.neck[0] + side * b.shoulder * 0.5, s.neck[1]), 0.015, 0.013, straps)
+
+
+def _shirt(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, skin_number: int) -> None:
     tone = _tone(g)
     _torso(c, b, s, -0.03, b.torso * 1.02, tone, 0.014)
     if g.pattern == 1:  # stripes
@@ -153,7 +162,7 @@ def _shirt(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_numbe
     c.polygon([(u - 0.035, v + 0.004), (u + 0.035, v + 0.004), (u, v - 0.045)], dark(tone, 0.22))
 
 
-def _jacket(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number: int) -> None:
+def _jacket(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, skin_number: int) -> None:
     tone, own = _tone(g), c.number
     _torso(c, b, s, -0.05, b.torso * 1.02, tone, 0.024)
     (lu, lv), (tu, tv) = _at(s, b, -0.05), s.neck
@@ -167,7 +176,7 @@ def _jacket(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_numb
     c.polygon([(lu - 0.03, lv), (lu + 0.03, lv), (lu + 0.032, lv + 0.03), (lu - 0.032, lv + 0.03)], UNDERSHIRT if g.colour != "white" else (176, 182, 194))
 
 
-def _coat(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number: int) -> None:
+def _coat(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, skin_number: int) -> None:
     tone = _tone(g)
     _hem(c, b, s, b.leg * 0.46, 0.055, b.torso * 0.4, tone, pose)
     _torso(c, b, s, -0.02, b.torso * 1.03, tone, 0.022)
@@ -181,21 +190,18 @@ def _coat(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number
     c.polygon([(tu - 0.075, tv - 0.02), (tu - 0.05, tv + 0.022), (tu + 0.05, tv + 0.022), (tu + 0.075, tv - 0.02), (tu, tv - 0.06)], dark(tone, 0.2))
 
 
-def _dress(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number: int) -> None:
+def _dress(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, skin_number: int) -> None:
     tone = _tone(g)
     _hem(c, b, s, b.leg * 0.48, 0.10, b.torso * 0.4, tone, pose)
-    (mu, mv), (tu, tv), (hu, hv) = _at(s, b, b.torso * 0.42), _at(s, b, b.torso * 0.8), s.hip
-    top = b.shoulder * 0.82
-    c.polygon([(hu - b.hip * 1.06, hv), (hu + b.hip * 1.06, hv), (mu + b.waist * 1.05, mv), (tu + top, tv), (tu - top, tv), (mu - b.waist * 1.05, mv)], tone, 0.2)
-    for side in (-1, 1):  # straps
-        c.limb((tu + side * top * 0.72, tv - 0.01), (s.neck[0] + side * b.shoulder * 0.5, s.neck[1]), 0.015, 0.013, tone)
+    _suit(c, b, s, 0.8, tone, tone)
+    hu, hv = s.hip
     c.polygon(_band(b, s, b.torso * 0.36, b.torso * 0.46, 0.92), light(tone, 0.4) if g.colour != "white" else (214, 196, 204))
     if g.pattern == 1 and pose not in SEATED:
         for k, j in ((0.3, -0.4), (0.3, 0.4), (0.6, 0.0), (0.75, -0.7), (0.75, 0.7)):
             c.ellipse(hu + j * (b.hip + 0.1 * k), hv - b.leg * 0.48 * k, 0.014, 0.014, light(tone, 0.55) if g.colour != "white" else (226, 150, 160))
 
 
-def _skirt(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_number: int) -> None:
+def _skirt(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, skin_number: int) -> None:
     tone = _tone(g)
     _hem(c, b, s, b.leg * 0.34, 0.075, 0.06, tone, pose)
     c.polygon(_band(b, s, 0.03, 0.062, 1.02), dark(tone, 0.3))
@@ -204,7 +210,7 @@ def _skirt(c: Canvas, b: Build, s: Skeleton, g: "Garment", pose: str, skin_numbe
 _GARMENTS = {"shirt": _shirt, "jacket": _jacket, "coat": _coat, "dress": _dress, "skirt": _skirt}
 
 
-def _hair_behind(c: Canvas, person: "Thing", b: Build, s: Skeleton, hair: Colour) -> None:
+def _hair_behind(c: Canvas, person: Thing, b: Build, s: Skeleton, hair: Colour) -> None:
     (u, v), r = s.head, b.head
     if person.kind == "girl":  # pigtails
         for side in (-1, 1):
@@ -221,7 +227,7 @@ def _hair_behind(c: Canvas, person: "Thing", b: Build, s: Skeleton, hair: Colour
         )  # fmt: skip
 
 
-def _head(c: Canvas, person: "Thing", b: Build, s: Skeleton, skin: Colour, hair: Colour) -> None:
+def _head(c: Canvas, person: Thing, b: Build, s: Skeleton, skin: Colour, hair: Colour) -> None:
     (u, v), r = s.head, b.head
     c.ellipse(u - r * 0.9, v - r * 0.05, r * 0.18, r * 0.24, dark(skin, 0.08))
     c.ellipse(u, v, r * 0.9, r, skin, 0.18)
@@ -237,7 +243,7 @@ def _head(c: Canvas, person: "Thing", b: Build, s: Skeleton, skin: Colour, hair:
     c.path([(u + r * 0.0, v - r * 0.48), (u + r * 0.2, v - r * 0.58), (u + r * 0.42, v - r * 0.48)], r * 0.05, dark(skin, 0.5))
 
 
-def _hat(c: Canvas, b: Build, s: Skeleton, g: "Garment") -> None:
+def _hat(c: Canvas, b: Build, s: Skeleton, g: Garment) -> None:
     (u, v), r, tone = s.head, b.head, _tone(g)
     c.smooth([(u - r * 0.85, v + r * 0.5), (u - r * 0.72, v + r * 1.3), (u, v + r * 1.55), (u + r * 0.72, v + r * 1.3), (u + r * 0.85, v + r * 0.5)], tone, 0.2)
     c.ellipse(u, v + r * 0.55, r * 1.5, r * 0.24, tone, 0.25)

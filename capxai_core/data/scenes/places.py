@@ -33,8 +33,6 @@ def _fade(c: Canvas, top: float, bottom: float, upper: Colour, lower: Colour) ->
 
 def draw_place(c: Canvas, place: str, seed: int) -> None:
     """Sky or wall, ground, texture and clutter, the same for a seed at every size."""
-    if c.pixels is None:
-        return
     rng = np.random.default_rng([seed, 99])
     c.number = 0
     c.frame(0.0, 1.0, 1.0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from capxai_core.data.scenes.body import BUILDS, skeleton
+from capxai_core.data.scenes.scene import Scene
 from capxai_core.data.scenes.world import (
     ANIMALS,
     CLOTH_COLOURS,
@@ -17,9 +18,9 @@ from capxai_core.data.scenes.world import (
     UPPER,
     Garment,
     Group,
-    Scene,
     Thing,
 )
+from capxai_core.errors import RequestError
 
 HEIGHT = {"man": 1.0, "woman": 0.93, "boy": 0.71, "girl": 0.69, "dog": 0.42, "cat": 0.34, "horse": 0.98, "bird": 0.22,
           "ball": 0.21, "kite": 0.38, "bicycle": 0.46, "bench": 0.42, "umbrella": 0.5, "car": 0.72, "tree": 1.35, "sign": 0.78,
@@ -296,3 +297,12 @@ class Sampler:
         elif kind == "umbrella":
             t = replace(t, pose="front") if self.chance(0.4) else replace(t, h=t.h * 1.1)
         self.groups.append(Group((self.add(t),), ""))
+
+
+def sample_scene(seed: int, split: str = "train") -> Scene:
+    """The scene of a seed in a split (`train`, `val`, `test`, `counter`, `encoder`); splits share no scenes."""
+    if split not in SPLITS:
+        raise RequestError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    if seed < 0:
+        raise RequestError(f"seed must be 0 or more, not {seed}")
+    return Sampler(seed, split).scene()

@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from capxai_core.data.scenes.canvas import COLOURS, Canvas, Colour, Point, dark, light, mix
-
-if TYPE_CHECKING:
-    from capxai_core.data.scenes.world import Thing
+from capxai_core.data.scenes.world import Thing
 
 
 class Beast(NamedTuple):
@@ -32,7 +30,7 @@ BEASTS = {
 _GAITS = {"standing": (4, -4, 6, -6), "running": (52, 20, -44, -14), "walking": (24, -18, 16, -22)}
 
 
-def draw_beast(c: Canvas, t: "Thing") -> None:
+def draw_beast(c: Canvas, t: Thing) -> None:
     """A dog, a cat or a horse, from the side."""
     k, coat = BEASTS[t.kind], COLOURS[t.colour]
     shade, far = dark(coat, 0.45), dark(coat, 0.2)
@@ -70,7 +68,7 @@ def draw_beast(c: Canvas, t: "Thing") -> None:
     _face(c, t, head, k, coat, shade)
 
 
-def _tail(c: Canvas, t: "Thing", hip: Point, k: Beast, tone: Colour) -> None:
+def _tail(c: Canvas, t: Thing, hip: Point, k: Beast, tone: Colour) -> None:
     u, v = hip[0] - k.hip_r * 0.8, hip[1] + k.hip_r * 0.4
     if t.kind == "horse":
         c.smooth([(u + 0.04, v + 0.03), (u - 0.08, v - 0.06), (u - 0.12, v - 0.34), (u - 0.03, v - 0.36), (u, v - 0.12)], tone)
@@ -80,7 +78,7 @@ def _tail(c: Canvas, t: "Thing", hip: Point, k: Beast, tone: Colour) -> None:
         c.limb((u + 0.04, v), (u - 0.16, v + 0.22), 0.06, 0.035, tone)
 
 
-def _face(c: Canvas, t: "Thing", head: Point, k: Beast, coat: Colour, shade: Colour) -> None:
+def _face(c: Canvas, t: Thing, head: Point, k: Beast, coat: Colour, shade: Colour) -> None:
     (u, v), r = head, k.head_r
     if t.kind == "horse":
         nose = (u + k.muzzle, v - 0.13)
@@ -107,7 +105,7 @@ def _face(c: Canvas, t: "Thing", head: Point, k: Beast, coat: Colour, shade: Col
     c.limb((u - r * 0.75, v - r * 0.9), (u + r * 0.25, v - r * 1.05), r * 0.14, r * 0.14, (206, 76, 66) if t.colour != "red" else (74, 120, 190))
 
 
-def draw_bird(c: Canvas, t: "Thing") -> None:
+def draw_bird(c: Canvas, t: Thing) -> None:
     """A bird, standing or flying."""
     coat = COLOURS[t.colour]
     if t.pose == "flying":
@@ -129,7 +127,7 @@ def draw_bird(c: Canvas, t: "Thing") -> None:
     c.ellipse(0.4, 0.86, 0.04, 0.045, (40, 36, 44))
 
 
-def draw_ball(c: Canvas, t: "Thing") -> None:
+def draw_ball(c: Canvas, t: Thing) -> None:
     """A striped ball."""
     tone = COLOURS[t.colour]
     c.ellipse(0, 0.5, 0.5, 0.5, tone, 0.4)
@@ -138,7 +136,7 @@ def draw_ball(c: Canvas, t: "Thing") -> None:
     c.ellipse(-0.18, 0.72, 0.11, 0.08, light(tone, 0.7), angle=30)
 
 
-def draw_kite(c: Canvas, t: "Thing") -> None:
+def draw_kite(c: Canvas, t: Thing) -> None:
     """A kite with its tail; the string ends at the thing's anchor."""
     tone = COLOURS[t.colour]
     if t.anchor is not None:
@@ -154,7 +152,7 @@ def draw_kite(c: Canvas, t: "Thing") -> None:
     c.polygon([(0, 0.62), (-0.36, 0.62), (0, 0.0)], light(tone, 0.45))
 
 
-def draw_bicycle(c: Canvas, t: "Thing") -> None:
+def draw_bicycle(c: Canvas, t: Thing) -> None:
     """A bicycle from the side."""
     tone, r = COLOURS[t.colour], 0.33
     for u in (-0.52, 0.52):
@@ -171,7 +169,7 @@ def draw_bicycle(c: Canvas, t: "Thing") -> None:
     c.ellipse(crank[0], crank[1], 0.08, 0.08, (150, 150, 158))
 
 
-def draw_bench(c: Canvas, t: "Thing") -> None:
+def draw_bench(c: Canvas, t: Thing) -> None:
     """A bench; `back` shows it from behind, with a closed back that hides who sits there."""
     tone = COLOURS[t.colour]
     for u in (-0.82, 0.82):
@@ -191,7 +189,7 @@ def draw_bench(c: Canvas, t: "Thing") -> None:
     c.polygon([(-1.06, 0.4), (1.06, 0.4), (1.06, 0.32), (-1.06, 0.32)], dark(tone, 0.25))
 
 
-def draw_umbrella(c: Canvas, t: "Thing") -> None:
+def draw_umbrella(c: Canvas, t: Thing) -> None:
     """An umbrella held up, or (`front`) turned towards the viewer like a shield."""
     tone, pale = COLOURS[t.colour], light(COLOURS[t.colour], 0.55 if t.colour != "white" else 0.0)
     if t.pose == "front":
@@ -213,7 +211,7 @@ def draw_umbrella(c: Canvas, t: "Thing") -> None:
     c.limb((0, 0.98), (0, 1.06), 0.015, 0.012, (96, 84, 80))
 
 
-def draw_car(c: Canvas, t: "Thing") -> None:
+def draw_car(c: Canvas, t: Thing) -> None:
     """A car from the side."""
     tone, glass = COLOURS[t.colour], (188, 214, 226)
     c.smooth([(-0.74, 0.5), (-0.58, 0.92), (-0.2, 1.0), (0.22, 0.97), (0.56, 0.56)], tone, 0.15)
@@ -230,7 +228,7 @@ def draw_car(c: Canvas, t: "Thing") -> None:
         c.ellipse(u, 0.2, 0.1, 0.1, (196, 198, 204), 0.2)
 
 
-def draw_tree(c: Canvas, t: "Thing") -> None:
+def draw_tree(c: Canvas, t: Thing) -> None:
     """A broad-leaved tree or, by its detail, a fir."""
     tone = COLOURS[t.colour]
     c.polygon([(-0.05, 0), (0.055, 0), (0.035, 0.5), (-0.03, 0.5)], (130, 96, 74), 0.3)
@@ -245,7 +243,7 @@ def draw_tree(c: Canvas, t: "Thing") -> None:
         c.ellipse(0.2 * math.cos(a), 0.67 + 0.17 * math.sin(a * 1.7), 0.035, 0.028, light(tone, 0.22))
 
 
-def draw_sign(c: Canvas, t: "Thing") -> None:
+def draw_sign(c: Canvas, t: Thing) -> None:
     """A board on two posts, with a picture of writing."""
     tone = COLOURS[t.colour]
     for u in (-0.34, 0.34):
@@ -257,7 +255,7 @@ def draw_sign(c: Canvas, t: "Thing") -> None:
         c.limb((-0.34, v), (-0.34 + 2 * w * 0.95, v), 0.035, 0.035, ink)
 
 
-def draw_bush(c: Canvas, t: "Thing") -> None:
+def draw_bush(c: Canvas, t: Thing) -> None:
     """A round, leafy bush."""
     tone = COLOURS[t.colour]
     c.polygon([(-0.5, 0.0), (0.5, 0.0), (0.56, 0.5), (-0.56, 0.5)], dark(tone, 0.12))
@@ -268,7 +266,7 @@ def draw_bush(c: Canvas, t: "Thing") -> None:
         c.ellipse(0.5 * math.cos(a), 0.5 + 0.36 * math.sin(a * 1.7), 0.04, 0.026, light(tone, 0.25), angle=30 * k)
 
 
-DRAW: dict[str, Callable[[Canvas, "Thing"], None]] = {
+DRAW: dict[str, Callable[[Canvas, Thing], None]] = {
     "dog": draw_beast,
     "cat": draw_beast,
     "horse": draw_beast,
@@ -283,6 +281,6 @@ DRAW: dict[str, Callable[[Canvas, "Thing"], None]] = {
     "sign": draw_sign,
     "bush": draw_bush,
 }
-SHADOWS = {"dog": 0.55, "cat": 0.5, "horse": 0.5, "bird": 0.45, "ball": 0.5, "bicycle": 0.85, "bench": 1.05, "car": 0.95,
+SHADOWS = {"man": 0.2, "woman": 0.2, "boy": 0.2, "girl": 0.2, "dog": 0.55, "cat": 0.5, "horse": 0.5, "bird": 0.45, "ball": 0.5, "bicycle": 0.85, "bench": 1.05, "car": 0.95,
            "tree": 0.3, "sign": 0.5, "bush": 0.66}  # fmt: skip
 """Half width of the shadow on the ground; what is missing here throws none."""
