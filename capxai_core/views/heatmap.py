@@ -1,0 +1,241 @@
+"""Figures of explanations: the colours every view shares, maps over pictures, and the paper's figures 1 and 3."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from torch import Tensor
+from torch.nn import functional as F
+
+from capxai_core.methods.explanation import Explanation
+from capxai_core.views.alt import alt_text, check_row, label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
+
+Stops = tuple[tuple[float, tuple[float, float, float, float]], ...]
+
+# Position on the scale → red, green, blue (0–255) and opacity. Blue and orange stay apart for every kind of colour
+# vision. Nothing is transparent, so that the picture shows through where there is no evidence; the linear scale
+# gains opacity quickly because LRP maps are sparse: a tenth of the maximum is already clearly tinted.
+_ORANGE = ((0.1, (253, 174, 107, 0.5)), (0.4, (241, 105, 19, 0.9)), (1.0, (140, 45, 4, 1.0)))
+_BLUE = ((-1.0, (8, 48, 107, 1.0)), (-0.4, (33, 113, 181, 0.9)), (-0.1, (107, 174, 214, 0.5)))
+DIVERGING_STOPS: Stops = (*_BLUE, (0.0, (255, 255, 255, 0.0)), *_ORANGE)
+# Maps that cannot be negative are purple, so that nobody reads an attention weight as evidence for.
+SEQUENTIAL_STOPS: Stops = (
+    (0.0, (255, 255, 255, 0.0)),
+    (0.25, (188, 189, 220, 0.55)),
+    (0.6, (128, 115, 178, 0.85)),
+    (1.0, (63, 0, 125, 0.95)),
+)
+# Words before the explained one: text stays readable on the strongest tint, in light and dark (tested).
+WORD_TINTS = ((33, 113, 181), (241, 105, 19))
+WORD_ALPHA = 0.6
+FADE = 0.5  # how far a picture under a map fades into white
+
+
+def _colormap(name: str, stops: Stops) -> LinearSegmentedColormap:
+    low, high = stops[0][0], stops[-1][0]
+    colours = [((x - low) / (high - low), (r / 255, g / 255, b / 255, a)) for x, (r, g, b, a) in stops]
+    return LinearSegmentedColormap.from_list(name, colours, N=511)
+
+
+DIVERGING = _colormap("capxai_diverging", DIVERGING_STOPS)
+SEQUENTIAL = _colormap("capxai_sequential", SEQUENTIAL_STOPS)
+
+_INK, _NEUTRAL = "#1b1f24", "#73797f"  # on tints; on whatever the page is, light or dark
+STYLE: Any = {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "font.size": 11,
+    "text.color": _NEUTRAL,
+    "axes.labelcolor": _NEUTRAL,
+    "axes.edgecolor": _NEUTRAL,
+    "xtick.color": _NEUTRAL,
+    "ytick.color": _NEUTRAL,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "capxai",
+}
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A finished figure and what it shows in words; a notebook displays it as a picture with that alt text."""
+
+    figure: "Figure"
+    alt: str
+
+    def png(self) -> bytes:
+        """The figure as PNG, the same bytes for the same figure."""
+        from matplotlib import rc_context
+
+        file = io.BytesIO()
+        with rc_context(STYLE):
+            self.figure.savefig(file, format="png", metadata={"Software": None})
+        return file.getvalue()
+
+    def _repr_html_(self) -> str:
+        width = round(self.figure.get_figwidth() * 96)
+        data = base64.b64encode(self.png()).decode()
+        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}" width="{width}">'
+
+
+def overlay(image: Tensor, heat: Tensor, signed: bool) -> np.ndarray:
+    """A map (H, W), scaled by its own max|.|, over the paled grey picture (3, h, w) in [0, 1] → (h, w, 3) in [0, 1]."""
+    picture = image.detach().float().cpu()
+    heat = F.interpolate(heat.detach().float().cpu()[None, None], size=picture.shape[1:], mode="bilinear")[0, 0]
+    heat = heat / heat.abs().max().clamp(min=1e-30)
+    grey = (picture * picture.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0).numpy()[..., None]
+    rgba = DIVERGING((heat.numpy() + 1) / 2) if signed else SEQUENTIAL(heat.numpy())
+    pale = 1 - (1 - FADE) * (1 - grey)
+    return np.asarray(pale * (1 - rgba[..., 3:]) + rgba[..., :3] * rgba[..., 3:])
+
+
+def word_colour(score: float) -> tuple[float, float, float]:
+    """The tint of a preceding word on white; score in [-1, 1], already divided by the row's max|.|; RGB in [0, 1]."""
+    alpha = WORD_ALPHA * min(1.0, abs(score))
+    r, g, b = (1 - alpha * (1 - c / 255) for c in WORD_TINTS[score > 0])
+    return r, g, b
+
+
+def word_scores(explanation: Explanation, row: int) -> list[tuple[str, float]] | None:
+    """The tokens before an explained word with their relevance divided by the largest |.|; None without scores."""
+    if explanation.words is None:
+        return None
+    scores = explanation.words[row, : explanation.positions[row] + 1].detach().float().cpu()
+    scores = scores / scores.abs().max().clamp(min=1e-30)
+    return list(zip(explanation.tokens, scores.tolist(), strict=False))
+
+
+def _wrap(tokens: Sequence[str], width: float, size: float) -> list[tuple[float, int]]:
+    """Where each token starts when they are set in lines of `width` points: (x, line)."""
+    from matplotlib.textpath import TextPath
+
+    places, x, line = [], 4.0, 0
+    for token in tokens:
+        length = TextPath((0, 0), token.replace("$", "S"), size=size).get_extents().width
+        if x + length > width and x > 4:
+            x, line = 4.0, line + 1
+        places.append((x, line))
+        x += length + 8
+    return places
+
+
+def _write_words(ax: "Axes", scores: Sequence[tuple[str, float]], width: float, height: float, size: float) -> None:
+    """Tokens on their tints, from the top of axes that are `width` × `height` points large."""
+    ax.set(xlim=(0, width), ylim=(-height, 0))
+    for (token, score), (x, line) in zip(scores, _wrap([t for t, _ in scores], width, size), strict=True):
+        box = {"boxstyle": "round,pad=0.3", "facecolor": word_colour(score), "linewidth": 0}
+        y = -(1.3 + 1.9 * line) * size
+        ax.text(x, y, token, size=size, color=_INK, va="center", parse_math=False, bbox=box)
+
+
+def _scale_bar(ax: "Axes", signed: bool) -> None:
+    """The colour scale with its meaning, for maps that are each divided by their own maximum."""
+    low = -1 if signed else 0
+    values = np.linspace(low, 1, 256)[None]
+    ax.imshow(np.ones((1, 1, 3)), extent=(low, 1, 0, 1), aspect="auto")
+    ax.imshow(values, cmap=DIVERGING if signed else SEQUENTIAL, extent=(low, 1, 0, 1), aspect="auto", vmin=low, vmax=1)
+    ax.axis("on")
+    ax.set_yticks([])
+    ax.set_xticks([])
+    ax.spines[:].set_visible(False)
+    ax.set_title("against · for the word" if signed else "weight (no sign)", size=10)
+    for x, text, align in (
+        (low, "−max" if signed else "0", "left"),
+        (0, "0" if signed else "", "center"),
+        (1, "max", "right"),
+    ):
+        ax.text(x, -0.4, text, ha=align, va="top", size=10)
+
+
+def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequence[int] | None = None) -> Plate:
+    """Figures 1, 3, 10 and 11 of the paper: a row for each explained word, a column for each method.
+
+    image: (3, H, W) in [0, 1]. explanations: one a method, of one caption. words: which rows, all by default; a row
+    that does not exist is a `RequestError`. Beneath each map stand the tokens before the word, tinted by their
+    relevance divided by the largest |.|.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    first = explanations[0]
+    rows = list(range(len(first.positions)) if words is None else words)
+    for explanation in explanations:
+        for row in rows:
+            check_row(explanation, row)
+    side, gap, size, head, foot = 2.2, 0.28, 9.0, 0.35, 0.65  # inches, but for the words' size in points
+    height = side * image.shape[1] / image.shape[2]
+
+    def beneath(tokens: Sequence[str]) -> float:
+        return (1.9 * max(line + 1 for _, line in _wrap(tokens, 72 * side, size)) + 1.5) * size / 72
+
+    scored = any(e.words is not None for e in explanations)
+    belows = [beneath(first.tokens[: first.positions[row] + 1]) if scored else gap for row in rows]
+    # The first row also holds the picture with the whole caption under it.
+    belows[:1] = [max([beneath(first.caption.words), *belows[:1]])]
+    tops = [head + k * height + sum(belows[:k]) for k in range(len(belows))]
+    wide = (len(explanations) + 1) * (side + gap) - gap
+    high = tops[-1] + height + belows[-1] + foot
+    with rc_context(STYLE):
+        figure = Figure(figsize=(wide, high))
+
+        def place(column: int, top: float, h: float) -> "Axes":
+            axes = figure.add_axes((column * (side + gap) / wide, 1 - (top + h) / high, side / wide, h / high))
+            axes.axis("off")
+            return axes
+
+        place(0, head, height).imshow(image.detach().float().cpu().permute(1, 2, 0).numpy())
+        caption = [(word, 0.0) for word in first.caption.words]
+        _write_words(place(0, head + height, belows[0]), caption, 72 * side, 72 * belows[0], size)
+        for i, (row, top, below) in enumerate(zip(rows, tops, belows, strict=False)):
+            for j, explanation in enumerate(explanations, start=1):
+                axes = place(j, top, height)
+                axes.imshow(overlay(image, explanation.image[row], explanation.signed))
+                at: Any = {"weight": "bold", "transform": axes.transAxes, "ha": "center", "parse_math": False}
+                if i == 0:
+                    axes.text(0.5, 1 + 0.08 / height, label(explanation.method), size=12, va="bottom", **at)
+                if j == 1:
+                    axes.text(-gap / 2 / side, 0.5, first.targets[row], size=12, rotation=90, va="center", **at)
+                scores = word_scores(explanation, row)
+                if scores is not None:
+                    _write_words(place(j, top + height, below), scores, 72 * side, 72 * below, size)
+        for j, signed in enumerate(sorted({e.signed for e in explanations}, reverse=True), start=1):
+            _scale_bar(place(j, high - 0.37, 0.12), signed)
+    said = " ".join(alt_text(e, row) for row in rows for e in explanations)
+    return Plate(figure, f"Explanations of words of “{' '.join(first.caption.words)}”. {said}")
+
+
+def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
+    """The table of figure 3: for one explained word, each method's scores of the tokens before it.
+
+    Scores are divided by the method's largest |.|. Methods without a linguistic score are left out.
+    `.data` is the DataFrame: a row for each method, a column for each token; a repeated token is numbered.
+    """
+    import pandas as pd
+
+    for explanation in explanations:
+        check_row(explanation, row)
+    scored = {label(e.method): s for e in explanations if (s := word_scores(e, row)) is not None}
+    tokens = [token for token, _ in next(iter(scored.values()))] if scored else []
+    repeats = [tokens[:k].count(token) + 1 for k, token in enumerate(tokens)]
+    columns = [f"{token} ({n})" if n > 1 else token for token, n in zip(tokens, repeats, strict=True)]
+    table = pd.DataFrame([[v for _, v in s] for s in scored.values()], index=list(scored), columns=columns)
+
+    def tint(score: Any) -> str:
+        r, g, b = WORD_TINTS[score > 0]
+        return f"background-color: rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
+
+    caption = f"Relevance of the words before “{explanations[0].targets[row]}”, divided by the largest |.|"
+    return table.style.map(tint).format("{:+.2f}").format_index(escape="html", axis=1).set_caption(html.escape(caption))

@@ -1,0 +1,99 @@
+"""Self-contained pages of explanations for the command line: one page, or a gallery of them."""
+
+import html
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from torch import Tensor
+
+from capxai_core.methods.explanation import Explanation
+from capxai_core.views.explorer import Explorer, picture_uri
+
+Entry = tuple[str, Tensor, Sequence[Explanation]]  # title, picture (3, H, W) in [0, 1], one explanation a method
+
+STYLE = """
+:root { color-scheme: light dark; --ink: light-dark(#1b1f24, #eceff2); --soft: light-dark(#57606a, #a3adb8);
+  --page: light-dark(#f6f7f9, #0e1116); --card: light-dark(#fff, #14181e); --line: light-dark(#d4dae0, #3b434d); }
+body { background: var(--page); color: var(--ink); margin: 0 auto; max-width: 57rem; padding: 2rem 1rem 4rem;
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .75rem; overflow-wrap: anywhere; }
+a { color: light-dark(#0b57d0, #8ab4f8); }
+.how { color: var(--soft); }
+nav { padding-bottom: .75rem; }
+.warning { background: light-dark(#fff4e0, #3a2a10); border-left: 4px solid #f16913; border-radius: 4px;
+  padding: .6rem 1rem; }
+.gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr));
+  list-style: none; padding: 0; }
+.gallery a { background: var(--card); border: 1px solid var(--line); border-radius: 12px; color: inherit;
+  display: block; height: 100%; overflow: hidden; text-decoration: none; }
+.gallery a:hover, .gallery a:focus-visible { outline: 3px solid light-dark(#0b57d0, #8ab4f8); }
+.gallery img { aspect-ratio: 4 / 3; display: block; object-fit: cover; width: 100%; }
+.gallery p { margin: .6rem .9rem; }
+.gallery small { color: var(--soft); display: block; overflow-wrap: anywhere; }
+@media print { body { max-width: none; padding: 0; } }
+"""
+
+HOW = (
+    "Choose a word of a caption with the mouse, a finger or the arrow keys. Orange marks what speaks for the word, "
+    "blue what speaks against it, in the picture and in the words before it; purple maps have no sign. "
+    "Each map is scaled to its own largest value, which stands under it."
+)
+CHOOSE = "Choose a picture to see why the model said each word of its caption."
+
+
+def _document(title: str, body: str, warning: str | None, how: str = HOW, lead: str = "") -> str:
+    notice = f'<p class="warning" role="note">{html.escape(warning)}</p>' if warning else ""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<style>{STYLE}</style></head><body>{lead}<main><h1>{html.escape(title)}</h1>{notice}"
+        f'<p class="how">{how}</p>{body}</main></body></html>'
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """All of the file or nothing: written under a temporary name, then renamed."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _view(entry: Entry, heading: str) -> str:
+    title, image, explanations = entry
+    explorer = Explorer(image, explanations, None if title == heading else title, size=420)
+    fragment = explorer.to_html()
+    explorer.close()  # ipywidgets keeps every widget that is not closed: a gallery would grow without bound
+    return fragment
+
+
+def write_page(path: str | Path, entries: Iterable[Entry], title: str, warning: str | None = None) -> Path:
+    """One HTML file with a view for each entry; it needs no other file and no network. Returns its path."""
+    path = Path(path)
+    _write(path, _document(title, "".join(_view(entry, title) for entry in entries), warning))
+    return path
+
+
+def write_gallery(folder: str | Path, entries: Iterable[Entry], title: str, warning: str | None = None) -> Path:
+    """A page for each entry and `index.html`, a table of them; entries are taken one at a time. Returns the index."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    cards = []
+    for k, entry in enumerate(entries, start=1):
+        name, image, explanations = entry
+        file = f"{k:04d}-{re.sub(r'[^A-Za-z0-9_-]+', '-', Path(name).stem)[:60]}.html"
+        back = f'<nav><a href="index.html">← {html.escape(title)}</a></nav>'
+        _write(folder / file, _document(name, _view(entry, name), warning, lead=back))
+        caption = html.escape(" ".join(explanations[0].caption.words))
+        cards.append(
+            f'<li><a href="{quote(file)}"><img src="{picture_uri(image, 320)}" alt="" loading="lazy">'
+            f"<p>{caption}<small>{html.escape(name)}</small></p></a></li>"
+        )
+    index = folder / "index.html"
+    _write(index, _document(title, f'<ul class="gallery">{"".join(cards)}</ul>', warning, how=CHOOSE))
+    return index
