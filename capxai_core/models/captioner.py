@@ -169,6 +169,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+        partial.chmod(0o644)  # safetensors writes files that only their owner may read
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,13 +1,16 @@
 """Cross-entropy training of a captioner on a frozen encoder, chosen on validation CIDEr-D."""
 
+import logging
 import os
 import pickle
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,21 +34,21 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    d: int = Field(512, description="size of embedding and LSTM states")
-    k: int = Field(196, description="hidden units of the attention")
-    min_count: int = Field(3, description="rarer words become <unk>")
-    epochs: int = Field(12, ge=1)
-    patience: int = Field(3, description="epochs without a better validation CIDEr before stopping")
-    images: int = Field(32, description="images a batch, each with `captions` of its captions")
+    d: int = Field(default=512, description="size of embedding and LSTM states")
+    k: int = Field(default=196, description="hidden units of the attention")
+    min_count: int = Field(default=3, description="rarer words become <unk>")
+    epochs: int = Field(default=12, ge=1)
+    patience: int = Field(default=3, description="epochs without a better validation CIDEr before stopping")
+    images: int = Field(default=32, description="images a batch, each with `captions` of its captions")
     captions: int = 5
     lr: float = 5e-4
-    constant_epochs: int = Field(3, description="epochs before the learning rate starts to shrink")
-    decay: float = Field(0.85, description="factor on the learning rate for every epoch after those")
+    constant_epochs: int = Field(default=3, description="epochs before the learning rate starts to shrink")
+    decay: float = Field(default=0.85, description="factor on the learning rate for every epoch after those")
     weight_decay: float = 1e-4
-    dropout: float = Field(0.5, description="of what fc reads")
+    dropout: float = Field(default=0.5, description="of what fc reads")
     embedding_dropout: float = 0.3
-    clip: float = Field(2.0, description="norm to which gradients are clipped")
-    val_images: int = Field(500, description="validation images captioned after every epoch")
+    clip: float = Field(default=2.0, description="norm to which gradients are clipped")
+    val_images: int = Field(default=500, description="validation images captioned after every epoch")
     beam_size: int = 3
     seed: int = 1
 
@@ -66,15 +69,16 @@ class CaptionTraining(L.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Mean cross-entropy of the next word over all words of the batch, `<pad>` ignored."""
         a, tokens = batch
+        # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
+        torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
         loss = caption_loss(self.decoder, a, tokens, self.recipe.dropout, self.recipe.embedding_dropout)
         self.losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
         return loss
 
     def on_train_epoch_start(self) -> None:
-        """Learning rate and dropout follow from the epoch alone, so that a resumed run repeats an unbroken one."""
+        """The learning rate follows from the epoch alone."""
         r, epoch = self.recipe, self.current_epoch
-        torch.manual_seed(r.seed * 10_000 + epoch + 1)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = r.lr * r.decay ** max(0, epoch + 1 - r.constant_epochs)
         self.losses, self.started = [], time.monotonic()
@@ -143,31 +147,32 @@ def train_captioner(
     architecture: str,
     profile: str,
     encoder: Encoder,
-    train: Sequence[Example],
-    val: Sequence[Example],
+    examples: Sequence[Example],
     recipe: Recipe,
     folder: Path,
     cache: Path,
     device: torch.device,
 ) -> Path:
-    """Train and return the path of the best captioner; resumes from `folder/last.ckpt` where there is one.
+    """Train on the `train` split and return the path of the captioner best on `val`; resumes from `folder/last.ckpt` where there is one.
 
     Writes into `folder`: captioner.safetensors (best epoch), last.ckpt, log.csv, curves.png; features go to `cache`.
     """
-    if not train or not val:
+    train = [e for e in examples if e.split == "train"]
+    judged = [e for e in examples if e.split == "val"][: recipe.val_images]
+    if not train or not judged:
         raise DataError("training needs images in both the 'train' and the 'val' split")
     vocabulary = Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
     torch.manual_seed(recipe.seed)
     decoder = DECODERS[architecture](encoder.channels, len(vocabulary), recipe.d, recipe.k)
     captioner = Captioner(encoder, decoder, vocabulary, architecture, profile)
-    judged = list(val)[: recipe.val_images]
-    features = FeatureCache(encoder, [*train, *judged], cache)
+    features = FeatureCache(encoder, examples, cache)
     features.fill(device)
 
     module = CaptionTraining(captioner, recipe, [e.captions for e in judged])
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     folder.mkdir(parents=True, exist_ok=True)
+    quiet_lightning()
     trainer = L.Trainer(
         accelerator=device.type,
         devices=1,
@@ -193,6 +198,12 @@ def train_captioner(
     return folder / "captioner.safetensors"
 
 
+def quiet_lightning() -> None:
+    """Silence Lightning's advice on loggers and workers, which is not for users of these commands."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
 class EpochData(L.LightningDataModule):
     """Batches of image features with token ids (n·m, T + 2), and of features alone for validation."""
 
@@ -211,15 +222,12 @@ class EpochData(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """A shuffling that depends on seed and epoch alone."""
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        order = torch.Generator().manual_seed(self.recipe.seed * 10_000 + epoch)
-        return DataLoader(
-            range(len(self.names)),  # type: ignore[arg-type]
-            batch_size=self.recipe.images,
-            shuffle=True,
-            generator=order,
-            collate_fn=self._collate,
-        )
+        assert self.trainer is not None
+        self.epoch = self.trainer.current_epoch
+        order = torch.Generator().manual_seed(self.recipe.seed * 10_000 + self.epoch)
+        # The order is fixed here, not in a sampler: Lightning starts the loader's iterator more than once on resuming.
+        batches = [b.tolist() for b in torch.randperm(len(self.names), generator=order).split(self.recipe.images)]
+        return DataLoader(batches, batch_size=None, collate_fn=self._collate)  # type: ignore[arg-type]
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Features of the validation images, 50 at a time."""
@@ -229,8 +237,8 @@ class EpochData(L.LightningDataModule):
         chosen = []
         for row in rows:
             captions = self.ids[row]
-            # torch's generator, seeded at the epoch's start: images with more captions than asked for take turns
-            order = torch.randperm(len(captions)).tolist()
+            # drawn from epoch and image alone, not from a running generator: a resumed run draws the same
+            order = np.random.default_rng((self.recipe.seed, self.epoch, row)).permutation(len(captions))
             chosen += [captions[order[i % len(order)]] for i in range(self.recipe.captions)]
         return self.features[[self.names[row] for row in rows]], pad_captions(chosen)
 

@@ -1,0 +1,191 @@
+"""LRP for captioners written out to be read beside the paper: one word at a time, in float64, nothing clever.
+
+`capxai_core.lrp.relevance` is the implementation that is used; tests hold the two equal to 1e-8 of the largest value.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from capxai_core.data.vocabulary import END, START
+from capxai_core.models.captioner import Captioner
+from capxai_core.models.grid_td import GridTD
+
+
+def sign(y: Tensor) -> Tensor:
+    """+1 for zero and above, else -1."""
+    return 1.0 - 2.0 * (y < 0).to(y.dtype)
+
+
+def epsilon_rule(x: Tensor, weight: Tensor, y: Tensor, relevance: Tensor, epsilon: float) -> Tensor:
+    """Eq. (2) and (4): x (in,), weight (out, in), y = W x + b and its relevance (out,) → R(x) (in,)."""
+    stabilised = y + epsilon * sign(y)
+    contributions = weight * x  # x_i w_ij, one row for each output j
+    return (contributions / stabilised.unsqueeze(1) * relevance.unsqueeze(1)).sum(0)
+
+
+def split(parts: Sequence[Tensor], relevance: Tensor, epsilon: float) -> list[Tensor]:
+    """ε-rule for an elementwise sum of parts of one shape."""
+    y = torch.stack(list(parts)).sum(0)
+    stabilised = y + epsilon * sign(y)
+    return [part / stabilised * relevance for part in parts]
+
+
+@dataclass
+class LSTMStep:
+    """What one step of an LSTM computed; all (d,) but the concatenated input."""
+
+    inputs: Tensor  # [x_t; h_{t-1}]
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    g_linear: Tensor  # the candidate before its tanh
+    c_before: Tensor
+    c: Tensor
+    h: Tensor
+
+
+def lstm_forward(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> LSTMStep:
+    """One step of torch's LSTMCell, kept in its parts."""
+    gates = cell.weight_ih @ x + cell.bias_ih + cell.weight_hh @ h + cell.bias_hh
+    i_linear, f_linear, g_linear, o_linear = gates.chunk(4)
+    i, f, o, g = i_linear.sigmoid(), f_linear.sigmoid(), o_linear.sigmoid(), g_linear.tanh()
+    c_new = f * c + i * g
+    return LSTMStep(torch.cat([x, h]), i, f, g, g_linear, c, c_new, o * c_new.tanh())
+
+
+def lstm_lrp(cell: nn.LSTMCell, step: LSTMStep, r_h: Tensor, r_c: Tensor, epsilon: float) -> tuple[Tensor, ...]:
+    """LRP-LSTM: R(h_t), R(c_t) → R(x_t), R(h_{t-1}), R(c_{t-1}). Gates get nothing; h hands all it has to c."""
+    r_c = r_c + r_h
+    r_c_before, r_g = split([step.f * step.c_before, step.i * step.g], r_c, epsilon)
+    d = len(step.c)
+    candidate = torch.cat([cell.weight_ih[2 * d : 3 * d], cell.weight_hh[2 * d : 3 * d]], dim=1)
+    r_inputs = epsilon_rule(step.inputs, candidate, step.g_linear, r_g, epsilon)
+    return r_inputs[:-d], r_inputs[-d:], r_c_before
+
+
+@dataclass
+class GridTDStep:
+    """What one step of the grid-TD captioner computed."""
+
+    attention_lstm: LSTMStep
+    language_lstm: LSTMStep
+    weights: Tensor  # (1 - β) α, (L,)
+    beta: Tensor
+    s: Tensor
+    context: Tensor
+
+
+def grid_td_forward(decoder: GridTD, v: Tensor, v_g: Tensor, token_ids: Sequence[int]) -> list[GridTDStep]:
+    """Eq. (5)-(11) along `<start>` and the given words: v (L, d), v_g (d,)."""
+    zero = torch.zeros_like(v_g)
+    h1, c1, h2, c2 = zero, zero, zero, zero
+    steps = []
+    for token in token_ids:
+        x = torch.cat([h2, v_g, decoder.embedding.weight[token]])
+        attention_lstm = lstm_forward(decoder.attention_lstm, x, h1, c1)
+        gate = torch.sigmoid(decoder.sentinel.w_x.weight @ x + decoder.sentinel.w_h.weight @ h1)
+        s = gate * attention_lstm.c.tanh()  # eq. (5)
+        att, query = decoder.attention, decoder.attention.w_g.weight @ attention_lstm.h
+        w_a = att.w_a.weight[0]
+        a = torch.stack([w_a @ torch.tanh(att.w_v.weight @ v_i + query) for v_i in v])  # eq. (6)
+        b = w_a @ torch.tanh(att.w_s.weight @ s + query)  # eq. (9)
+        redistributed = torch.softmax(torch.cat([a, b.unsqueeze(0)]), dim=0)  # eq. (10)
+        alpha, beta = torch.softmax(a, dim=0), redistributed[-1]  # eq. (7)
+        context = (1 - beta) * (alpha.unsqueeze(1) * v).sum(0) + beta * s  # eq. (8), (11)
+        language_lstm = lstm_forward(decoder.language_lstm, torch.cat([context, attention_lstm.h]), h2, c2)
+        steps.append(GridTDStep(attention_lstm, language_lstm, (1 - beta) * alpha, beta, s, context))
+        h1, c1, h2, c2 = attention_lstm.h, attention_lstm.c, language_lstm.h, language_lstm.c
+    return steps
+
+
+def explain_word(
+    model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, epsilon: float = 0.01
+) -> tuple[Tensor, Tensor]:
+    """Algorithm 1 for the word at `position` (len(token_ids) is `<end>`) of a caption of `image` (3, H, W).
+
+    Returns R(image) (3, size, size) and R(word) for `<start>` and each word before the explained one, float64.
+    """
+    model = copy.deepcopy(model).double()
+    decoder = model.decoder
+    assert isinstance(decoder, GridTD)
+    with torch.no_grad():
+        x = model.encoder.normalise(image)[0]
+        a_map = model.encoder.features(x.unsqueeze(0))[0]
+        a = a_map.flatten(1).T  # (L, C)
+        mean = a.mean(0)
+        v_linear = a @ decoder.project_v.weight.T + decoder.project_v.bias
+        g_linear = decoder.project_g.weight @ mean + decoder.project_g.bias
+        v, v_g = v_linear.relu(), g_linear.relu()
+        steps = grid_td_forward(decoder, v, v_g, [START, *token_ids][: position + 1])
+
+        # R(word_T) is its logit; fc, then the sum ĉ + h2, by the ε-rule
+        word, last = [*token_ids, END][position], steps[-1]
+        fused = last.context + last.language_lstm.h
+        row, bias = decoder.fc.weight[word], decoder.fc.bias[word]
+        logit = row @ fused + bias
+        r_fused = epsilon_rule(fused, row.unsqueeze(0), logit.unsqueeze(0), logit.unsqueeze(0), epsilon)
+        r_context, r_h2 = split([last.context, last.language_lstm.h], r_fused, epsilon)
+
+        zero = torch.zeros_like(v_g)
+        r_h1, r_c1, r_c2, r_v, r_v_g = zero, zero, zero, torch.zeros_like(v), zero
+        r_words = []
+        for step in reversed(steps):
+            r_in, r_h2_before, r_c2 = lstm_lrp(decoder.language_lstm, step.language_lstm, r_h2, r_c2, epsilon)
+            r_context, r_h1 = r_context + r_in.chunk(2)[0], r_h1 + r_in.chunk(2)[1]
+            # eq. (12) is a linear combination of all v_i and s
+            shares = split([*(step.weights.unsqueeze(1) * v), step.beta * step.s], r_context, epsilon)
+            r_v, r_s = r_v + torch.stack(shares[:-1]), shares[-1]
+            # s_t is a gated tanh of the memory: its relevance joins that of h1 in c1
+            r_x, r_h1, r_c1 = lstm_lrp(decoder.attention_lstm, step.attention_lstm, r_h1 + r_s, r_c1, epsilon)
+            r_h2_top_down, r_v_g_t, r_embedding = r_x.chunk(3)
+            r_h2 = r_h2_before + r_h2_top_down
+            r_v_g = r_v_g + r_v_g_t
+            r_words.append(r_embedding.sum())
+            r_context = zero
+
+        # back through V = ReLU(W_a a_i) and v_g = ReLU(W_b mean a_i) to the encoder's output
+        r_a = torch.stack(
+            [epsilon_rule(a[i], decoder.project_v.weight, v_linear[i], r_v[i], epsilon) for i in range(len(a))]
+        )
+        r_mean = epsilon_rule(mean, decoder.project_g.weight, g_linear, r_v_g, epsilon)
+        r_a = r_a + torch.stack(split(list(a / len(a)), r_mean, epsilon))
+        return cnn_lrp(model.encoder.features, x, r_a.T.reshape(a_map.shape)), torch.stack(r_words[::-1])
+
+
+def cnn_lrp(features: nn.Sequential, x: Tensor, relevance: Tensor) -> Tensor:
+    """LRP-CNN: x (3, H, W) and the relevance of the last layer's output → R(x). αβ-rule with α = 1, β = 0."""
+    inputs = []
+    for layer in features:
+        inputs.append(x)
+        x = layer(x.unsqueeze(0))[0]
+    for layer, x in zip(reversed(list(features)), reversed(inputs), strict=True):
+        if isinstance(layer, nn.Conv2d):
+            relevance = alpha_beta_rule(layer, x, relevance)
+        elif isinstance(layer, nn.MaxPool2d):
+            relevance = winner_takes_all(x, relevance)
+    return relevance  # a ReLU passes relevance on unchanged
+
+
+def alpha_beta_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor) -> Tensor:
+    """Eq. (3) with α = 1, β = 0 and y+ = Σ_i (x_i w_ij)+, on the matrix form of a 3x3 convolution: x (C, H, W)."""
+    patches = F.unfold(x.unsqueeze(0), 3, padding=1)[0]  # (C · 9, positions)
+    w = layer.weight.flatten(1)
+    y_plus = w.clamp(min=0) @ patches.clamp(min=0) + w.clamp(max=0) @ patches.clamp(max=0)
+    shares = torch.where(y_plus > 0, relevance.flatten(1) / y_plus, 0.0)
+    to_patches = patches.clamp(min=0) * (w.clamp(min=0).T @ shares) + patches.clamp(max=0) * (w.clamp(max=0).T @ shares)
+    return F.fold(to_patches.unsqueeze(0), x.shape[1:], 3, padding=1)[0]
+
+
+def winner_takes_all(x: Tensor, relevance: Tensor) -> Tensor:
+    """Max-pooling 2x2: relevance goes to the first of the largest inputs, in row-major order."""
+    c, h, w = x.shape
+    windows = F.unfold(x.unsqueeze(1), 2, stride=2)  # (C, 4, positions), row-major within a window
+    largest = windows == windows.amax(1, keepdim=True)
+    first = largest & (largest.cumsum(1) == 1)
+    handed = first * relevance.flatten(1).unsqueeze(1)
+    return F.fold(handed, (h, w), 2, stride=2).reshape(c, h, w)

@@ -1,0 +1,145 @@
+"""The fast LRP against the literal one, against zennit, and against its own account."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import capxai_core as cx
+from capxai_core.data.vocabulary import SPECIALS, UNK, Vocabulary
+from capxai_core.lrp import reference
+from capxai_core.lrp.relevance import relevance
+from capxai_core.lrp.rules import LRP, ConvolutionLRP
+from capxai_core.models.captioner import DECODERS, Captioner
+from capxai_core.models.encoder import Encoder
+
+WORDS = 20
+
+
+def tiny(seed: int, architecture: str = "grid_td", d: int = 12, k: int = 5, size: int = 16) -> Captioner:
+    """A captioner with random weights whose ReLUs and biases all matter."""
+    torch.manual_seed(seed)
+    encoder = Encoder(((4, 5), (6,), (7,)), size)
+    decoder = DECODERS[architecture](7, WORDS, d, k)
+    vocabulary = Vocabulary(SPECIALS + tuple(f"w{i}" for i in range(WORDS - len(SPECIALS))))
+    for p in decoder.parameters():
+        nn.init.normal_(p, std=0.4)
+    for p in encoder.parameters():
+        nn.init.normal_(p, std=0.3)
+    return Captioner(encoder, decoder, vocabulary, architecture, "test").double().eval().requires_grad_(False)
+
+
+def picture(seed: int, size: int = 16) -> torch.Tensor:
+    return torch.rand(3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+captions = st.lists(st.integers(UNK, WORDS - 1), min_size=1, max_size=20)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), captions, st.sampled_from([0.01, 1e-4, 0.3]), st.sampled_from([(12, 5), (6, 9)]))
+def test_fast_lrp_is_the_literal_algorithm(seed, ids, epsilon, sizes):
+    model, image = tiny(seed, d=sizes[0], k=sizes[1]), picture(seed)
+    positions = range(len(ids) + 1)
+    fast = relevance(model, image, ids, positions, epsilon)
+    for position in {0, len(ids) // 2, len(ids)}:
+        pixels, words = reference.explain_word(model, image, ids, position, epsilon)
+        assert (fast.pixels[position] - pixels).abs().max() <= 1e-8 * pixels.abs().max()
+        assert (fast.words[position, : position + 1] - words).abs().max() <= 1e-8 * words.abs().max()
+        assert not fast.words[position, position + 1 :].any()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), captions, st.sampled_from([0.01, 1e-5, 1.0]))
+def test_every_logit_is_accounted_for(seed, ids, epsilon):
+    model, image = tiny(seed), picture(seed)
+    budget = relevance(model, image, ids, range(len(ids) + 1), epsilon).budget
+    assert budget.residual.max() < 1e-9
+    single = relevance(model.float(), image, ids, range(len(ids) + 1), epsilon).budget
+    assert single.residual.max() < 1e-5
+
+
+def test_budget_terms_vanish_with_their_cause():
+    model, image, ids = tiny(3), picture(3), [5, 6, 5, UNK]
+    whole = relevance(model, image, ids, range(5)).budget
+    assert whole.biases.abs().min() > 0 and whole.stabiliser.abs().min() > 0
+    vanishing = relevance(model, image, ids, range(5), epsilon=1e-12).budget
+    assert vanishing.stabiliser.abs().max() < 1e-6 * vanishing.terms().abs().max()
+    for name, p in model.decoder.named_parameters():
+        if "bias" in name:
+            p.zero_()
+    without = relevance(model, image, ids, range(5)).budget
+    assert not without.biases.any()
+    assert without.residual.max() < 1e-9
+
+
+def test_units_without_positive_input_are_itemised():
+    model, image, ids = tiny(4), picture(4), [5, 6]
+    layer = model.encoder.features[2]
+    layer.weight[0] = -layer.weight[0].abs()  # never a positive input, and yet active through its bias
+    layer.bias[0] = 50.0
+    budget = relevance(model, image, ids, range(3)).budget
+    assert budget.blocked.abs().min() > 0
+    assert budget.residual.max() < 1e-9
+
+
+def test_the_lrp_reading_does_not_change_the_model():
+    model, image, ids = tiny(5), picture(5), [7, 8, 9]
+    a = model.see(image)
+    plain, read = model.unroll(a, ids), model.unroll(a, ids, LRP(a))
+    assert torch.allclose(plain.fused, read.fused, rtol=1e-12, atol=1e-14)
+    assert torch.allclose(plain.attention, read.attention, rtol=1e-12)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([8, 16]), st.integers(1, 3))
+def test_convolution_rules_agree_with_zennit(seed, size, words):
+    from zennit.composites import LayerMapComposite
+    from zennit.rules import AlphaBeta, Pass
+    from zennit.types import Activation, Convolution
+
+    torch.manual_seed(seed)
+    features = Encoder(((4, 5), (6,), (7,)), size).double().features.requires_grad_(False)
+    x = torch.randn(1, 3, size, size, dtype=torch.float64)
+    sweep = ConvolutionLRP(features, x)
+    start = torch.randn(words, *sweep.a.shape[1:], dtype=torch.float64)
+    ours, blocked = sweep.relevance(start / sweep.a.clamp(min=1e-300) * (sweep.a > 0))
+    rule = AlphaBeta(alpha=1, beta=0, stabilizer=1e-30, zero_params="bias")
+    composite = LayerMapComposite([(Activation, Pass()), (Convolution, rule)])
+    theirs = []
+    for word in range(words):
+        probe = x.clone().requires_grad_()
+        with composite.context(features) as modified:
+            out = modified(probe)
+            theirs.append(torch.autograd.grad(out, probe, start[word : word + 1] * (sweep.a > 0))[0])
+    wanted = torch.cat(theirs)
+    assert (ours - wanted).abs().max() <= 1e-9 * wanted.abs().max()
+    assert not blocked.any()
+
+
+def test_explaining_leaves_no_trace():
+    model, image = tiny(6).float(), picture(6)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    caption = model.read(image, "w1 w2 w2 w9")
+    first = cx.explain(model, image, caption)
+    for method in cx.METHODS:
+        cx.explain(model, image, caption, method)
+    again = cx.explain(model, image, caption)
+    assert torch.equal(first.image, again.image) and torch.equal(first.words, again.words)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert all(p.grad is None and not p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("method", sorted(cx.METHODS))
+def test_alone_in_a_caption_or_in_a_batch_a_word_is_explained_alike(method):
+    model, images = tiny(7).float(), [picture(7), picture(8, size=40)]
+    spoken = [model.read(images[0], "w1 w2 w3 w4"), model.read(images[1], "w5 w5")]
+    together = cx.explain_batch(model, images, spoken, method)
+    for image, caption, both in zip(images, spoken, together, strict=True):
+        for position in range(len(caption.words)):
+            alone = cx.explain(model, image, caption, method, words=[position])
+            assert (alone.image[0] - both.image[position]).norm() <= 1e-4 * both.image[position].norm()
+            if both.words is not None:
+                assert (alone.words[0] - both.words[position]).norm() <= 1e-4 * both.words[position].norm()
