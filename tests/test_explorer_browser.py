@@ -222,7 +222,7 @@ def test_print_shows_every_word_and_no_controls(view: Locator) -> None:
     view.page.emulate_media(media="print")
     assert view.locator(".all li").count() == len(WORDS) + 1
     assert view.locator(".all").is_visible()
-    assert not view.locator(".fade").is_visible()
+    assert not view.locator(".blend").is_visible()
 
 
 def test_without_scripts_the_picture_and_the_words_are_there(browser: Browser, tmp_path: Path) -> None:

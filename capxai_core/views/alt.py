@@ -66,10 +66,11 @@ def _picture(image: Tensor, signed: bool) -> str:
         return "nothing in the picture; the map is zero everywhere"
     if not signed:
         return f"weight {where(positive)}"
-    parts = [f"evidence for it {where(positive)}"] if p > 0 else []
-    if n / (p + n) >= 0.01:
-        parts.append(f"evidence against it, {percent(n / (p + n))} of all, {where(negative)}")
-    return "; ".join(parts)
+    sides = [("for", p / (p + n), positive), ("against", n / (p + n), negative)]
+    sides.sort(key=lambda side: -side[1])
+    return "; ".join(
+        f"evidence {side} it, {percent(share)} of all, {where(mass)}" for side, share, mass in sides if share >= 0.005
+    )
 
 
 def alt_text(explanation: Explanation, row: int) -> str:

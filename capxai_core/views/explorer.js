@@ -4,8 +4,8 @@
 // Numbers that stand together share their decimals: hundredths, or two digits of the largest below 0.1.
 function writer(values) {
   const most = Math.max(...values.map(Math.abs));
-  const size = most ? Math.floor(Math.log10(most)) : 2;
-  const digits = (v) => (size < -4 ? v.toExponential(1) : v.toFixed(Math.max(0, 2 - size - (size < 0))));
+  const size = most ? Math.floor(Math.log10(most)) : 0;
+  const digits = (v) => (size < -4 ? v.toExponential(1) : v.toFixed(Math.max(2, 1 - size)));
   return (v, plus = "+") => (v < 0 ? "−" : plus) + digits(Math.abs(v)).replace("-", "−");
 }
 const percent = (v) => `${Math.round(100 * v)}\u202f%`.replace("-", "−");
@@ -112,8 +112,8 @@ async function draw(model, el) {
   Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.05 });
   slider.setAttribute("aria-label", "Opacity of the map over the picture");
   slider.addEventListener("input", () => choose("opacity", Number(slider.value)));
-  const fade = make("div", "fade", null, make("span", "", "Picture"), slider, make("span", "", "Map"));
-  const stage = make("div", "stage", null, frame, bar, ticks, unit, fade);
+  const blend = make("div", "blend", null, make("span", "", "Picture"), slider, make("span", "", "Map"));
+  const stage = make("div", "stage", null, frame, bar, ticks, unit, blend);
 
   // Method, state in words, account.
   const methods = choices(`method-${unique}`, "methods", "Method");
@@ -125,7 +125,7 @@ async function draw(model, el) {
   const panel = make("div", "panel", null, methods, status, facts, account);
   const all = make("ul", "all"); // printed
 
-  const root = make("div", "explorer", null, caption, legend, make("div", "body", null, stage, panel), all);
+  const root = make("div", "explorer", null, caption, legend, make("div", "parts", null, stage, panel), all);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", data.title ?? "Explained caption");
   root.style.setProperty("--size", `${data.size}px`);

@@ -76,19 +76,15 @@ class Plate:
     figure: "Figure"
     alt: str
 
-    def png(self) -> bytes:
-        """The figure as PNG, the same bytes for the same figure."""
+    def _repr_html_(self) -> str:
         from matplotlib import rc_context
 
         file = io.BytesIO()
-        with rc_context(STYLE):
-            self.figure.savefig(file, format="png", metadata={"Software": None})
-        return file.getvalue()
-
-    def _repr_html_(self) -> str:
+        with rc_context(STYLE):  # WebP is a sixth of PNG, and a chapter has many figures
+            self.figure.savefig(file, format="webp", pil_kwargs={"quality": 90})
+        data = base64.b64encode(file.getvalue()).decode()
         width = round(self.figure.get_figwidth() * 96)
-        data = base64.b64encode(self.png()).decode()
-        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}" width="{width}">'
+        return f'<img src="data:image/webp;base64,{data}" alt="{html.escape(self.alt)}" width="{width}">'
 
 
 def overlay(image: Tensor, heat: Tensor, signed: bool) -> np.ndarray:
