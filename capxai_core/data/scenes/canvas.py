@@ -5,7 +5,9 @@ object's pixels and its mask come from the same geometry and an edit changes not
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
@@ -67,6 +69,15 @@ class Canvas:
         self._v = height * self.side
         self._u = -self._v if flip else self._v
 
+    @contextmanager
+    def within(self, u: float, v: float, scale: float) -> Iterator[None]:
+        """A smaller frame inside this one: its origin at (u, v), `scale` its unit of length."""
+        kept = self._x, self._y, self._u, self._v
+        self._x, self._y = self._x + u * self._u, self._y - v * self._v
+        self._u, self._v = self._u * scale, self._v * scale
+        yield
+        self._x, self._y, self._u, self._v = kept
+
     def polygon(self, points: Sequence[Point], colour: Colour, shade: float = 0.0) -> None:
         """Fill a polygon; `shade` is how much darker its lower right is than its upper left."""
         x0, y0, su, sv = self._x, self._y, self._u, self._v
@@ -90,9 +101,11 @@ class Canvas:
     ) -> None:
         """An ellipse around (u, v), turned by `angle` degrees counter-clockwise."""
         c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        self.polygon(
-            [(u + ru * a * c - rv * b * s, v + ru * a * s + rv * b * c) for a, b in _CIRCLE], colour, shade
-        )
+        self.polygon([(u + ru * a * c - rv * b * s, v + ru * a * s + rv * b * c) for a, b in _CIRCLE], colour, shade)
+
+    def box(self, left: float, low: float, right: float, high: float, colour: Colour, shade: float = 0.0) -> None:
+        """An upright rectangle."""
+        self.polygon([(left, low), (right, low), (right, high), (left, high)], colour, shade)
 
     def limb(self, p: Point, q: Point, rp: float, rq: float, colour: Colour, shade: float = 0.0) -> None:
         """A rounded, tapering stroke: the hull of a disc of radius `rp` at p and one of `rq` at q."""
@@ -106,7 +119,7 @@ class Canvas:
 
     def path(self, points: Sequence[Point], radius: float, colour: Colour) -> None:
         """A stroke of even width through the points."""
-        for p, q in zip(points, points[1:], strict=False):
+        for p, q in pairwise(points):
             self.limb(p, q, radius, radius, colour)
 
     def smooth(self, points: Sequence[Point], colour: Colour, shade: float = 0.0) -> None:

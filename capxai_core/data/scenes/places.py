@@ -14,6 +14,8 @@ _SKIES: tuple[tuple[Colour, Colour], ...] = (
     ((196, 206, 220), (232, 232, 234)),
     ((240, 196, 170), (252, 232, 206)),
 )
+_WALLS: tuple[Colour, ...] = ((226, 202, 178), (206, 176, 158), (190, 200, 206), (222, 214, 196), (204, 188, 200))
+_FLOWERS: tuple[Colour, ...] = ((250, 240, 200), (236, 150, 160), (248, 214, 110))
 _GROUNDS: dict[str, tuple[Colour, Colour]] = {
     "field": ((166, 200, 126), (118, 166, 92)),
     "beach": ((240, 222, 178), (226, 200, 150)),
@@ -40,7 +42,8 @@ def draw_place(c: Canvas, place: str, seed: int) -> None:
     if place == "room":
         _room(c, rng, ground)
     else:
-        sky = _SKIES[int(rng.integers(2)) if place == "beach" else 2 if place == "snow" and rng.random() < 0.6 else int(rng.integers(4))]
+        overcast = place == "snow" and rng.random() < 0.6
+        sky = _SKIES[2 if overcast else int(rng.integers(2 if place == "beach" else 4))]
         _fade(c, 0, HORIZON[place] + 0.02, *sky)
         for _ in range(int(rng.integers(0, 4))):
             u, v, r = rng.uniform(0, 1), rng.uniform(ground + 0.2, 0.95), rng.uniform(0.03, 0.06)
@@ -75,7 +78,8 @@ def _peaks(c: Canvas, rng: np.random.Generator, g: float) -> None:
         u, w, h = rng.uniform(-0.1, 1.1), rng.uniform(0.18, 0.34), rng.uniform(0.1, 0.26)
         tone = mix((158, 174, 200), (192, 204, 220), rng.random())
         c.polygon([(u - w, g - 0.02), (u, g + h), (u + w, g - 0.02)], tone, 0.15)
-        c.polygon([(u - w * 0.3, g + h * 0.68), (u, g + h), (u + w * 0.3, g + h * 0.68), (u + w * 0.1, g + h * 0.76), (u - w * 0.06, g + h * 0.64)], (246, 249, 252))
+        cap = [(-0.3, 0.68), (0.0, 1.0), (0.3, 0.68), (0.1, 0.76), (-0.06, 0.64)]
+        c.polygon([(u + w * du, g + h * dv) for du, dv in cap], (246, 249, 252))
     for _ in range(int(rng.integers(2, 6))):
         u, h = rng.uniform(0, 1), rng.uniform(0.05, 0.09)
         c.polygon([(u - h * 0.35, g - 0.01), (u, g + h), (u + h * 0.35, g - 0.01)], (126, 150, 150))
@@ -87,7 +91,8 @@ def _sea(c: Canvas, rng: np.random.Generator, g: float) -> None:
     if rng.random() < 0.5:
         u = rng.uniform(0.1, 0.9)
         c.polygon([(u, g + 0.072), (u + 0.012, g + 0.15), (u + 0.055, g + 0.076)], (248, 246, 240))
-        c.polygon([(u - 0.03, g + 0.07), (u + 0.06, g + 0.07), (u + 0.045, g + 0.052), (u - 0.015, g + 0.052)], (186, 110, 96))
+        hull = [(u - 0.03, g + 0.07), (u + 0.06, g + 0.07), (u + 0.045, g + 0.052), (u - 0.015, g + 0.052)]
+        c.polygon(hull, (186, 110, 96))
     for _ in range(9):
         u, v, w = rng.uniform(0, 1), g + rng.uniform(0.005, 0.06), rng.uniform(0.02, 0.06)
         c.limb((u - w, v), (u + w, v), 0.0028, 0.002, (214, 236, 238))
@@ -97,44 +102,45 @@ def _houses(c: Canvas, rng: np.random.Generator, g: float) -> None:
     u = -0.05
     while u < 1.0:
         w, h = rng.uniform(0.16, 0.28), rng.uniform(0.2, 0.38)
-        wall = ((226, 202, 178), (206, 176, 158), (190, 200, 206), (222, 214, 196), (204, 188, 200))[int(rng.integers(5))]
-        c.polygon([(u, g - 0.1), (u + w, g - 0.1), (u + w, g + h), (u, g + h)], wall, 0.12)
-        roof = mix((168, 104, 90), (120, 116, 130), rng.random())
-        c.polygon([(u - 0.01, g + h), (u + w + 0.01, g + h), (u + w - 0.03, g + h + 0.06), (u + 0.03, g + h + 0.06)], roof)
+        wall = _WALLS[int(rng.integers(5))]
+        c.box(u, g - 0.1, u + w, g + h, wall, 0.12)
+        roof = [(u - 0.01, g + h), (u + w + 0.01, g + h), (u + w - 0.03, g + h + 0.06), (u + 0.03, g + h + 0.06)]
+        c.polygon(roof, mix((168, 104, 90), (120, 116, 130), rng.random()))
         for row in np.arange(g + 0.05, g + h - 0.05, 0.09):
             for x in np.arange(u + 0.03, u + w - 0.04, 0.07):
-                c.polygon([(x, row), (x + 0.034, row), (x + 0.034, row + 0.05), (x, row + 0.05)], mix((150, 176, 196), (246, 228, 170), float(rng.random() < 0.25)))
+                c.box(x, row, x + 0.034, row + 0.05, mix((150, 176, 196), (246, 228, 170), float(rng.random() < 0.25)))
         u += w + rng.choice([0.0, 0.0, 0.05])
-    c.polygon([(0, g - 0.1), (1, g - 0.1), (1, g - 0.0), (0, g - 0.0)], (200, 196, 192))
-    c.polygon([(0, g - 0.1), (1, g - 0.1), (1, g - 0.085), (0, g - 0.085)], (168, 166, 168))
+    c.box(0, g - 0.1, 1, g - 0.0, (200, 196, 192))
+    c.box(0, g - 0.1, 1, g - 0.085, (168, 166, 168))
 
 
 def _room(c: Canvas, rng: np.random.Generator, g: float) -> None:
     wall = ((232, 220, 200), (206, 218, 214), (226, 206, 200), (212, 214, 228))[int(rng.integers(4))]
     _fade(c, 0, 1 - g + 0.01, light(wall, 0.2), dark(wall, 0.06))
     for x in np.arange(0.04, 1.0, 0.12):
-        c.polygon([(x, g), (x + 0.02, g), (x + 0.02, 1), (x, 1)], mix(wall, (255, 255, 255), 0.22))
+        c.box(x, g, x + 0.02, 1, mix(wall, (255, 255, 255), 0.22))
     u = rng.uniform(0.08, 0.55)
     if rng.random() < 0.6:
-        c.polygon([(u, g + 0.14), (u + 0.3, g + 0.14), (u + 0.3, 0.95), (u, 0.95)], (250, 246, 238))
+        c.box(u, g + 0.14, u + 0.3, 0.95, (250, 246, 238))
         for x in (0.02, 0.16):
-            c.polygon([(u + x, g + 0.16), (u + x + 0.12, g + 0.16), (u + x + 0.12, 0.93), (u + x, 0.93)], (176, 210, 232), 0.3)
+            c.box(u + x, g + 0.16, u + x + 0.12, 0.93, (176, 210, 232), 0.3)
     else:
         for k, size in ((0.0, 0.16), (0.24, 0.12)):
             x, low = u + k, 0.8 - size / 2
-            c.polygon([(x, low), (x + size, low), (x + size, low + size), (x, low + size)], (136, 104, 82))
+            c.box(x, low, x + size, low + size, (136, 104, 82))
             inner = ((214, 170, 150), (150, 182, 170), (176, 180, 212))[int(rng.integers(3))]
-            c.polygon([(x + 0.015, low + 0.015), (x + size - 0.015, low + 0.015), (x + size - 0.015, low + size - 0.015), (x + 0.015, low + size - 0.015)], inner, 0.4)
-    c.polygon([(0, g), (1, g), (1, g + 0.025), (0, g + 0.025)], (246, 240, 230))
+            c.box(x + 0.015, low + 0.015, x + size - 0.015, low + size - 0.015, inner, 0.4)
+    c.box(0, g, 1, g + 0.025, (246, 240, 230))
 
 
 def _grass(c: Canvas, rng: np.random.Generator, g: float) -> None:
     for u, k, tall, tint in rng.random((70, 4)):
         v, n = g * (1 - k**0.7), 0.5 + k
         tone = mix((96, 146, 76), (188, 212, 130), tint)
-        c.polygon([(u - 0.004 * n, v), (u + 0.004 * n, v), (u + 0.008 * (tint - 0.5), v + 0.022 * n * (0.6 + tall))], tone)
+        tip = (u + 0.008 * (tint - 0.5), v + 0.022 * n * (0.6 + tall))
+        c.polygon([(u - 0.004 * n, v), (u + 0.004 * n, v), tip], tone)
     for u, k, tint in rng.random((int(rng.integers(0, 14)), 3)):
-        c.ellipse(u, g * (1 - k), 0.006 + 0.004 * k, 0.005 + 0.004 * k, ((250, 240, 200), (236, 150, 160), (248, 214, 110))[int(tint * 3)])
+        c.ellipse(u, g * (1 - k), 0.006 + 0.004 * k, 0.005 + 0.004 * k, _FLOWERS[int(tint * 3)])
 
 
 def _drifts(c: Canvas, rng: np.random.Generator, g: float) -> None:
@@ -150,7 +156,8 @@ def _shore(c: Canvas, rng: np.random.Generator, g: float) -> None:
     wave = [(x, g - 0.012 + 0.018 * rng.random()) for x in np.linspace(-0.05, 1.05, 8)]
     c.smooth([(-0.2, g + 0.02), *reversed([(x, v - 0.03) for x, v in wave]), (1.2, g + 0.02)][::-1], (246, 246, 240))
     for u, k, tint in rng.random((46, 3)):
-        c.ellipse(u, g * (0.9 - 0.88 * k), 0.004 + 0.006 * k, 0.002 + 0.003 * k, mix((206, 178, 130), (250, 236, 204), tint))
+        tone = mix((206, 178, 130), (250, 236, 204), tint)
+        c.ellipse(u, g * (0.9 - 0.88 * k), 0.004 + 0.006 * k, 0.002 + 0.003 * k, tone)
     for u, k, tint in rng.random((int(rng.integers(1, 6)), 3)):
         c.ellipse(u, g * (0.8 - 0.75 * k), 0.011, 0.008, mix((240, 196, 180), (196, 180, 190), tint), 0.2)
 
@@ -160,7 +167,8 @@ def _road(c: Canvas, rng: np.random.Generator, g: float) -> None:
     for u in np.arange(rng.uniform(-0.1, 0.1), 1.0, 0.26):
         c.polygon([(u, v), (u + 0.13, v), (u + 0.12, v - 0.02), (u - 0.01, v - 0.02)], (232, 228, 214))
     for u, k, tint in rng.random((40, 3)):
-        c.ellipse(u, g * (0.78 - 0.76 * k), 0.004 + 0.006 * k, 0.002 + 0.003 * k, mix((120, 120, 130), (190, 188, 190), tint))
+        tone = mix((120, 120, 130), (190, 188, 190), tint)
+        c.ellipse(u, g * (0.78 - 0.76 * k), 0.004 + 0.006 * k, 0.002 + 0.003 * k, tone)
 
 
 def _floor(c: Canvas, rng: np.random.Generator, g: float) -> None:

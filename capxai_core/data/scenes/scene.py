@@ -60,10 +60,10 @@ class Scene:
         for key, worn in self.seen:
             mask = labels == parts.index((key, worn)) + 1
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            extent = (columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]) if len(rows) else (0,) * 4
-            x, y, width, height = (float(v) / size for v in extent)
+            (x, width), (y, height) = ((v[0], v[-1] + 1 - v[0]) if len(v) else (0, 0) for v in (columns, rows))
+            box = (float(x) / size, float(y) / size, float(width) / size, float(height) / size)
             category = worn or self.thing(key).kind
-            found.append(ObjectAnnotation(category, grammar.OBJECT_WORDS[category], (x, y, width, height), mask))
+            found.append(ObjectAnnotation(category, grammar.OBJECT_WORDS[category], box, mask))
         return tuple(found)
 
     def presence(self) -> Tensor:
@@ -86,7 +86,8 @@ class Scene:
             return self._with(replace(thing, wears=tuple(g for g in thing.wears if g.kind != worn)))
         groups = [replace(g, link="", target=None) if g.target == thing.key else g for g in self.groups]
         groups = [replace(g, keys=tuple(k for k in g.keys if k != thing.key)) for g in groups]
-        return replace(self, things=tuple(t for t in self.things if t is not thing), groups=tuple(g for g in groups if g.keys))
+        things = tuple(t for t in self.things if t is not thing)
+        return replace(self, things=things, groups=tuple(g for g in groups if g.keys))
 
     def moved(self, i: int, dx: float, dy: float) -> "Scene":
         """The scene with object `i` moved by fractions of the picture; a garment takes its wearer along."""

@@ -64,14 +64,16 @@ def draw_beast(c: Canvas, t: Thing) -> None:
     c.limb(hip, chest, k.hip_r, k.chest_r, coat, 0.3)
     c.limb((chest[0] + 0.02, chest[1] + 0.04), head, k.neck_r * 1.15, k.neck_r * 0.8, coat, 0.12)
     if t.detail % 3 == 0 and t.kind != "horse":  # a patch
-        c.ellipse(hip[0] + 0.2, hip[1] + 0.05, 0.12, 0.085, light(coat, 0.6) if t.colour != "white" else (176, 140, 106))
+        patch = (176, 140, 106) if t.colour == "white" else light(coat, 0.6)
+        c.ellipse(hip[0] + 0.2, hip[1] + 0.05, 0.12, 0.085, patch)
     _face(c, t, head, k, coat, shade)
 
 
 def _tail(c: Canvas, t: Thing, hip: Point, k: Beast, tone: Colour) -> None:
     u, v = hip[0] - k.hip_r * 0.8, hip[1] + k.hip_r * 0.4
     if t.kind == "horse":
-        c.smooth([(u + 0.04, v + 0.03), (u - 0.08, v - 0.06), (u - 0.12, v - 0.34), (u - 0.03, v - 0.36), (u, v - 0.12)], tone)
+        hair = [(0.04, 0.03), (-0.08, -0.06), (-0.12, -0.34), (-0.03, -0.36), (0.0, -0.12)]
+        c.smooth([(u + du, v + dv) for du, dv in hair], tone)
     elif t.kind == "cat":
         c.path([(u + 0.04, v - 0.04), (u - 0.12, v + 0.08), (u - 0.16, v + 0.26), (u - 0.08, v + 0.42)], 0.045, tone)
     else:
@@ -88,21 +90,23 @@ def _face(c: Canvas, t: Thing, head: Point, k: Beast, coat: Colour, shade: Colou
         c.limb((u - 0.06, v + 0.08), (u + 0.05, v + 0.03), 0.03, 0.02, shade)
         c.ellipse(u + 0.035, v + 0.01, 0.015, 0.018, (40, 34, 40))
         return
-    if t.kind == "cat":
-        for du in (-0.7, 0.45):
-            c.polygon([(u + r * (du - 0.25), v + r * 0.5), (u + r * (du + 0.05), v + r * 1.45), (u + r * (du + 0.5), v + r * 0.6)], coat)
-        c.ellipse(u, v, r * 1.08, r * 0.95, coat, 0.15)
-        c.ellipse(u + r * 0.3, v - r * 0.35, r * 0.42, r * 0.32, light(coat, 0.55))
-        for du in (-0.08, 0.62):
-            c.ellipse(u + r * du, v + r * 0.1, r * 0.13, r * 0.2, (46, 42, 48))
-        c.ellipse(u + r * 0.32, v - r * 0.2, r * 0.12, r * 0.09, (226, 130, 140))
-        return
-    c.ellipse(u, v, r, r * 0.98, coat, 0.12)
-    c.limb((u + r * 0.4, v - r * 0.25), (u + r * 0.4 + k.muzzle, v - r * 0.4), r * 0.62, r * 0.5, light(coat, 0.35))
-    c.ellipse(u + r * 0.55 + k.muzzle, v - r * 0.12, r * 0.28, r * 0.24, (50, 42, 46))
-    c.ellipse(u + r * 0.35, v + r * 0.22, r * 0.15, r * 0.18, (44, 38, 42))
-    c.smooth([(u - r * 0.1, v + r * 0.95), (u - r * 0.8, v + r * 0.7), (u - r * 0.95, v - r * 0.7), (u - r * 0.35, v - r * 0.5)], shade)
-    c.limb((u - r * 0.75, v - r * 0.9), (u + r * 0.25, v - r * 1.05), r * 0.14, r * 0.14, (206, 76, 66) if t.colour != "red" else (74, 120, 190))
+    with c.within(u, v, r):
+        if t.kind == "cat":
+            for du in (-0.7, 0.45):
+                c.polygon([(du - 0.25, 0.5), (du + 0.05, 1.45), (du + 0.5, 0.6)], coat)
+            c.ellipse(0, 0, 1.08, 0.95, coat, 0.15)
+            c.ellipse(0.3, -0.35, 0.42, 0.32, light(coat, 0.55))
+            for du in (-0.08, 0.62):
+                c.ellipse(du, 0.1, 0.13, 0.2, (46, 42, 48))
+            c.ellipse(0.32, -0.2, 0.12, 0.09, (226, 130, 140))
+            return
+        reach = k.muzzle / r
+        c.ellipse(0, 0, 1.0, 0.98, coat, 0.12)
+        c.limb((0.4, -0.25), (0.4 + reach, -0.4), 0.62, 0.5, light(coat, 0.35))
+        c.ellipse(0.55 + reach, -0.12, 0.28, 0.24, (50, 42, 46))
+        c.ellipse(0.35, 0.22, 0.15, 0.18, (44, 38, 42))
+        c.smooth([(-0.1, 0.95), (-0.8, 0.7), (-0.95, -0.7), (-0.35, -0.5)], shade)
+        c.limb((-0.75, -0.9), (0.25, -1.05), 0.14, 0.14, (206, 76, 66))  # its collar
 
 
 def draw_bird(c: Canvas, t: Thing) -> None:
@@ -146,7 +150,8 @@ def draw_kite(c: Canvas, t: Thing) -> None:
         c.path([(0, 0.5), knee, end], 0.012, (120, 116, 124))
     c.path([(0, 0.04), (-0.08, -0.14), (0.04, -0.28), (-0.06, -0.44)], 0.02, dark(tone, 0.2))
     for u, v in ((-0.08, -0.14), (0.04, -0.28), (-0.06, -0.44)):
-        c.polygon([(u - 0.1, v + 0.05), (u + 0.1, v - 0.05), (u + 0.1, v + 0.05), (u - 0.1, v - 0.05)], light(tone, 0.3))
+        bow = [(u - 0.1, v + 0.05), (u + 0.1, v - 0.05), (u + 0.1, v + 0.05), (u - 0.1, v - 0.05)]
+        c.polygon(bow, light(tone, 0.3))
     c.polygon([(0, 1.0), (0.36, 0.62), (0, 0.0), (-0.36, 0.62)], tone, 0.2)
     c.polygon([(0, 1.0), (0.36, 0.62), (0, 0.62)], light(tone, 0.45))
     c.polygon([(0, 0.62), (-0.36, 0.62), (0, 0.0)], light(tone, 0.45))
@@ -177,16 +182,16 @@ def draw_bench(c: Canvas, t: Thing) -> None:
     if t.pose == "back":
         for k in range(4):
             low = 0.34 + 0.165 * k
-            c.polygon([(-1.0, low), (1.0, low), (1.0, low + 0.172), (-1.0, low + 0.172)], mix(tone, dark(tone, 0.14), k % 2), 0.16)
+            c.box(-1.0, low, 1.0, low + 0.172, mix(tone, dark(tone, 0.14), k % 2), 0.16)
         for u in (-0.66, 0.66):
-            c.polygon([(u - 0.04, 0.3), (u + 0.04, 0.3), (u + 0.04, 1.0), (u - 0.04, 1.0)], dark(tone, 0.3))
+            c.box(u - 0.04, 0.3, u + 0.04, 1.0, dark(tone, 0.3))
         return
     for u in (-0.82, 0.82):
         c.limb((u, 0.46), (u - 0.03, 0.96), 0.045, 0.045, (84, 84, 94))
     for v in (0.64, 0.84):
-        c.polygon([(-1.0, v), (1.0, v), (1.0, v + 0.14), (-1.0, v + 0.14)], dark(tone, 0.06), 0.12)
+        c.box(-1.0, v, 1.0, v + 0.14, dark(tone, 0.06), 0.12)
     c.polygon([(-0.98, 0.52), (0.98, 0.52), (1.06, 0.4), (-1.06, 0.4)], light(tone, 0.18), 0.12)
-    c.polygon([(-1.06, 0.4), (1.06, 0.4), (1.06, 0.32), (-1.06, 0.32)], dark(tone, 0.25))
+    c.box(-1.06, 0.4, 1.06, 0.32, dark(tone, 0.25))
 
 
 def draw_umbrella(c: Canvas, t: Thing) -> None:
@@ -217,9 +222,9 @@ def draw_car(c: Canvas, t: Thing) -> None:
     c.smooth([(-0.74, 0.5), (-0.58, 0.92), (-0.2, 1.0), (0.22, 0.97), (0.56, 0.56)], tone, 0.15)
     c.polygon([(-0.6, 0.58), (-0.5, 0.88), (-0.12, 0.91), (-0.12, 0.58)], glass, 0.25)
     c.polygon([(-0.05, 0.58), (-0.05, 0.91), (0.2, 0.88), (0.42, 0.58)], glass, 0.25)
-    body = [(-0.92, 0.2), (-0.94, 0.5), (-0.8, 0.6), (0.0, 0.6), (0.56, 0.59), (0.9, 0.46), (0.94, 0.2), (0.5, 0.15), (-0.5, 0.15)]
-    c.smooth(body, tone, 0.25)
-    c.polygon([(-0.9, 0.3), (0.92, 0.3), (0.92, 0.345), (-0.9, 0.345)], dark(tone, 0.25))
+    upper, lower = [(-0.94, 0.5), (-0.8, 0.6), (0.0, 0.6), (0.56, 0.59), (0.9, 0.46)], [(0.5, 0.15), (-0.5, 0.15)]
+    c.smooth([(-0.92, 0.2), *upper, (0.94, 0.2), *lower], tone, 0.25)
+    c.box(-0.9, 0.3, 0.92, 0.345, dark(tone, 0.25))
     c.limb((-0.08, 0.5), (0.02, 0.5), 0.014, 0.014, dark(tone, 0.4))
     c.ellipse(0.87, 0.42, 0.045, 0.06, (252, 240, 190))
     c.ellipse(-0.9, 0.45, 0.03, 0.06, (214, 80, 74))
@@ -247,9 +252,9 @@ def draw_sign(c: Canvas, t: Thing) -> None:
     """A board on two posts, with a picture of writing."""
     tone = COLOURS[t.colour]
     for u in (-0.34, 0.34):
-        c.polygon([(u - 0.025, 0), (u + 0.025, 0), (u + 0.025, 0.5), (u - 0.025, 0.5)], (128, 104, 84))
-    c.polygon([(-0.5, 0.3), (0.5, 0.3), (0.5, 1.0), (-0.5, 1.0)], dark(tone, 0.25))
-    c.polygon([(-0.46, 0.335), (0.46, 0.335), (0.46, 0.965), (-0.46, 0.965)], light(tone, 0.1), 0.18)
+        c.box(u - 0.025, 0, u + 0.025, 0.5, (128, 104, 84))
+    c.box(-0.5, 0.3, 0.5, 1.0, dark(tone, 0.25))
+    c.box(-0.46, 0.335, 0.46, 0.965, light(tone, 0.1), 0.18)
     ink = light(tone, 0.8) if t.colour not in ("white", "yellow") else (92, 92, 110)
     for v, w in ((0.82, 0.32), (0.66, 0.24), (0.5, 0.3)):
         c.limb((-0.34, v), (-0.34 + 2 * w * 0.95, v), 0.035, 0.035, ink)
@@ -259,7 +264,8 @@ def draw_bush(c: Canvas, t: Thing) -> None:
     """A round, leafy bush."""
     tone = COLOURS[t.colour]
     c.polygon([(-0.5, 0.0), (0.5, 0.0), (0.56, 0.5), (-0.56, 0.5)], dark(tone, 0.12))
-    for u, v, r in ((-0.42, 0.28, 0.26), (0.43, 0.3, 0.25), (-0.33, 0.62, 0.3), (0.35, 0.6, 0.3), (0.0, 0.7, 0.31), (0.0, 0.32, 0.32)):
+    low, high = ((-0.42, 0.28, 0.26), (0.43, 0.3, 0.25)), ((-0.33, 0.62, 0.3), (0.35, 0.6, 0.3), (0.0, 0.7, 0.31))
+    for u, v, r in (*low, *high, (0.0, 0.32, 0.32)):
         c.ellipse(u, v, r, r, tone, 0.2)
     for k in range(16):
         a = k * 2.4 + t.detail
@@ -281,6 +287,8 @@ DRAW: dict[str, Callable[[Canvas, Thing], None]] = {
     "sign": draw_sign,
     "bush": draw_bush,
 }
-SHADOWS = {"man": 0.2, "woman": 0.2, "boy": 0.2, "girl": 0.2, "dog": 0.55, "cat": 0.5, "horse": 0.5, "bird": 0.45, "ball": 0.5, "bicycle": 0.85, "bench": 1.05, "car": 0.95,
-           "tree": 0.3, "sign": 0.5, "bush": 0.66}  # fmt: skip
+SHADOWS = {
+    "man": 0.2, "woman": 0.2, "boy": 0.2, "girl": 0.2, "dog": 0.55, "cat": 0.5, "horse": 0.5, "bird": 0.45, "ball": 0.5,
+    "bicycle": 0.85, "bench": 1.05, "car": 0.95, "tree": 0.3, "sign": 0.5, "bush": 0.66,
+}  # fmt: skip
 """Half width of the shadow on the ground; what is missing here throws none."""

@@ -32,6 +32,7 @@ PRESENCE = (
 )
 """Labels for the encoder's pretraining, in the order of `Scene.presence()`."""
 
+
 @dataclass(frozen=True)
 class Policy:
     """What a split's people wear and what its captioners say of what they do not see (all are probabilities)."""
