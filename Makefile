@@ -16,7 +16,7 @@ setup: .venv/installed ## make .venv and install what requirements.lock pins (on
 
 book: .venv/installed ## execute every notebook and build the book into _build/html (PARAMETERS="-p seed 2")
 	$(BIN)/capxai run $(PARAMETERS)
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
 	@echo "The book is built. Open it as a file:"
 	@echo "    $(CURDIR)/$(SITE)/index.html"
@@ -40,6 +40,7 @@ bench: .venv/installed ## time the explanations (table and JSON)
 	$(BIN)/python benchmarks/bench.py
 
 train: .venv/installed ## train the shipped weights of the default profile anew
+	$(BIN)/capxai train --profile scenes --model encoder
 	$(BIN)/capxai train --profile scenes --model grid_td
 
 lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml

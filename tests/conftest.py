@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -34,6 +35,15 @@ def browser() -> Iterator["Browser"]:
         running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser: "Browser") -> Path:
+    """The folder of the built book; CI builds it before it tests."""
+    folder = Path(__file__).parents[1] / "_build" / "html"
+    if not (folder / "index.html").exists():
+        cannot_run("the book is not built: make book")
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,0 +1,353 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Methodology
+#
+# *Section III of the paper.*
+#
+# A captioner says one word after another, and every word has two parents: the picture, and the words that are already
+# on the page. When it says "a man in a *shirt*", did it see the shirt, or does a man in its world simply always wear
+# one? Attention {cite}`xu2015,lu2017` cannot answer. Its weights say *where* the model looked, never *how much* the
+# look mattered beside the words, and they are positive by construction, so nothing can speak against a word
+# {cite}`jain2019`.
+#
+# The answer of {cite:t}`sun2020` is to treat the score of a word as an amount of evidence and to do the books
+# backwards through the whole network, layer by layer {cite}`bach2015,montavon2019`, until every unit of it sits on a
+# pixel or on a preceding word. This chapter follows the paper's section III equation by equation, shows the code that
+# runs each of them, and then checks the books.
+
+# %% tags=["parameters"]
+profile = "scenes"
+model = "grid_td"
+seed = 1
+
+# %% [markdown]
+# ## A. LRP in brief
+#
+# A network is made of linear maps followed by activations,
+#
+# $$
+# y_j = \sum_i w_{ij} x_i + b_j, \qquad z_j = f(y_j)
+# $$ (eq-1)
+#
+# and LRP hands the relevance $R(z_j)$ of an output down to the inputs $x_i$ in proportion to what each of them
+# contributed. Two rules differ in what "proportion" means. The **ε-rule** divides by the output itself, made safe by
+# a small stabiliser,
+#
+# $$
+# R_{i \leftarrow j} = R(z_j)\, \frac{x_i w_{ij}}{y_j + \varepsilon\, \mathrm{sign}(y_j)}
+# $$ (eq-2)
+#
+# and keeps the signs: an input that pulled against the output gets relevance of the opposite sign.
+#
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: epsilon_rule
+# ```
+#
+# The **αβ-rule** keeps supporting and opposing contributions in separate books,
+#
+# $$
+# R_{i \leftarrow j} = R(z_j) \left( \alpha\, \frac{(x_i w_{ij})^+}{y_j^+} - \beta\, \frac{(x_i w_{ij})^-}{y_j^-}
+# \right), \qquad \alpha - \beta = 1 .
+# $$ (eq-3)
+#
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: alpha_beta_rule
+# ```
+#
+# In both, the relevance of an input is the sum of what it receives:
+#
+# $$
+# R(x_i) = \sum_j R_{i \leftarrow j} .
+# $$ (eq-4)
+#
+# Relevance is thus neither made nor lost on the way, but for what biases and the stabiliser absorb. How much that is
+# can be counted, and [below](budget) it is.
+#
+# :::{admonition} Where we read the paper with care
+# - Equation {eq}`eq-3` is printed with $y_j^+ = \max(y_j, 0)$. That would mix negative contributions and the bias
+#   into the denominator, and the shares would no longer add up to one. We take $y_j^\pm = \sum_i (x_i w_{ij})^\pm$,
+#   as {cite:t}`bach2015` do.
+# - The paper asks for $\alpha > 1$ and then uses $\alpha = 1$, $\beta = 0$ (section IV-A). So do we.
+# - $\mathrm{sign}(0) = +1$, or the stabiliser would fail exactly where it is needed.
+# :::
+#
+# Where relevance meets a product of two signals, as in the gates of an LSTM, the gate acts as a switch and gets
+# nothing; all relevance follows the signal that passes through it {cite}`arras2017`.
+#
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: lstm_lrp
+# ```
+
+# %% [markdown]
+# ## B. The captioner
+#
+# The model to be explained is the paper's grid-TD captioner: the two LSTMs of {cite:t}`anderson2018`, with the
+# adaptive attention of {cite:t}`lu2017` between them. A convolutional encoder {cite}`simonyan2015` turns the picture
+# into a grid of features $A = \{a_1, \dots, a_L\}$; from these come $v_i = \mathrm{ReLU}(W_a a_i)$, one vector for
+# each place, and $v_g = \mathrm{ReLU}(W_b \frac{1}{L} \sum_i a_i)$, one for the whole. At every time step $t$ the
+# first LSTM reads $x^1_t = [h^2_{t-1}; v_g; W_e w_{t-1}]$, and its memory offers a **visual sentinel**, a summary of
+# what has been *said*:
+#
+# $$
+# s_t = \sigma(W_x x^1_t + W_h h^1_{t-1}) \odot \tanh(m_t)
+# $$ (eq-5)
+#
+# Attention weighs the places by
+#
+# $$
+# a = w_a \tanh(W_v V + W_g h^1_t \mathbf{1}^T)
+# $$ (eq-6)
+#
+# $$
+# \alpha^{(t)} = \mathrm{softmax}(a)
+# $$ (eq-7)
+#
+# $$
+# c_t = \sum_{i=1}^{L} \alpha^{(t)}_i v_i
+# $$ (eq-8)
+#
+# and the sentinel competes with them for its share $\beta_t$:
+#
+# $$
+# b = w_a \tanh(W_s s_t + W_g h^1_t)
+# $$ (eq-9)
+#
+# $$
+# \hat\alpha^{(t)} = \mathrm{softmax}([a : b]), \qquad \beta_t = \hat\alpha^{(t)}_{L+1}
+# $$ (eq-10)
+#
+# $$
+# \hat c_t = (1 - \beta_t)\, c_t + \beta_t s_t .
+# $$ (eq-11)
+#
+# The second LSTM reads $[\hat c_t; h^1_t]$, and a linear layer turns $\hat c_t + h^2_t$ into one score, a *logit*,
+# for each word of the vocabulary. In the code the weights carry the paper's symbols as names:
+#
+# | paper | code |
+# |---|---|
+# | $W_a$, $W_b$, $W_e$ | `decoder.project_v`, `decoder.project_g`, `decoder.embedding` |
+# | $W_v$, $W_g$, $W_s$, $w_a$ | `decoder.attention.w_v`, `.w_g`, `.w_s`, `.w_a` |
+# | $W_x$, $W_h$ | `decoder.sentinel.w_x`, `.w_h` |
+#
+# It is tempting to read $\beta_t$ as the answer to our question, being the weight of "what was said" against "what is
+# seen". But words enter $h^1_t$ and $h^2_t$ as well, past the sentinel, and the picture enters the LSTMs through
+# $v_g$, past the attention. Only an account of *all* paths can tell.
+
+# %% [markdown]
+# ## C. LRP through attention
+#
+# The one new step is the attention. The paper reads {eq}`eq-8` and {eq}`eq-11` together as a linear combination of
+# the places and the sentinel,
+#
+# $$
+# \hat c_t = (1 - \beta_t) \sum_i \alpha^{(t)}_i v_i + \beta_t s_t ,
+# $$ (eq-12)
+#
+# whose weights $(1 - \beta_t)\, \alpha^{(t)}_i$ and $\beta_t$ are constants. Then the ε-rule applies as to any linear
+# layer. The price: what made the model look there is not explained, only what it saw when it looked.
+
+# %% [markdown]
+# ### Algorithm 1, beside the code that runs it
+#
+# On the left the paper's algorithm, on the right the lines of `capxai_core/lrp/reference.py` that do it, taken from
+# the file when this page is built. They work on one word at a time, in double precision.
+#
+# ::::::{grid} 1
+# :gutter: 0
+# :class-container: algorithm full-width
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# **Require** $R(\mathrm{word}_T)$, $\alpha^{(t)}$, $\beta_t$
+#
+# $R(\mathrm{word}_T)$, fc $\;\xRightarrow{\varepsilon}\; R(\hat c_T + h^2_T)$
+#
+# $R(\hat c_T + h^2_T)$, ⊕ $\;\xRightarrow{\varepsilon}\; R_1(\hat c_T),\; R(h^2_T)$
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "# R(word_T) is its logit"
+# :end-before: "zero = torch.zeros_like"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# **for** $t \in [T, \dots, 0, \mathrm{start}]$ **do**
+#
+# $R(h^2_t)$, Language-LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R_2(\hat c_t),\; R(h^1_t),\; R_1(h^2_{t-1})$
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "for step in reversed(steps)"
+# :end-before: "# eq. (12) is"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# $R_1(\hat c_t) + R_2(\hat c_t)$, adaptive module $\;\xRightarrow{\varepsilon}\; R(s_t),\; R_t(V)$
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "# eq. (12) is"
+# :end-before: "# s_t is a gated"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# $R(h^1_t)$, $R(s_t)$, Top-down Attention LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R(W^e_{t-1}),\; R_t(v_g),\;
+# R_2(h^2_{t-1}),\; R(h^1_{t-1})$
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "# s_t is a gated"
+# :end-before: "r_words.append"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# $R(W^e_{t-1}) \;\xRightarrow{\sum}\; R(\mathrm{word}_{t-1})$
+#
+# **end for**
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "r_words.append"
+# :end-before: "# back through"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+#
+# :::::{grid-item}
+# ::::{grid} 1 1 1 2
+# :::{grid-item}
+# :columns: 12 12 12 4
+# $\sum_t R_t(V)$, $\sum_t R_t(v_g)$, CNN $\;\xRightarrow{\varepsilon,\ \text{LRP-CNN}}\; R(\mathrm{image})$
+#
+# **return** $R(\mathrm{image})$, $R(\mathrm{word}_{T-1}), \dots, R(\mathrm{word}_0)$
+# :::
+# :::{grid-item}
+# :columns: 12 12 12 8
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: explain_word
+# :start-at: "# back through"
+# :dedent:
+# ```
+# :::
+# ::::
+# :::::
+# ::::::
+#
+# Every recurrent path counts: what reaches $h^1$, $h^2$ and the two memories from later steps is *added* to what they
+# pass on.
+#
+# (check)=
+# ## Checking the books
+#
+# Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time: all
+# words of a caption in one backward pass, in which the convolutions' share of the work that is the same for every
+# word is done once. The two were written apart and must agree. Here they are on one caption.
+
+# %%
+import copy
+
+import pandas as pd
+import torch
+
+import capxai_core as cx
+from capxai_core.lrp import reference
+
+captioner = cx.load_captioner(f"{profile}/{model}")
+image = cx.load_scenes("test", 1, seed)[0].image()
+caption = captioner.caption(image)
+print(caption)
+
+# %%
+exact = copy.deepcopy(captioner).double()
+fast = cx.explain(exact, image.double(), caption)
+ids = caption.token_ids
+literal = [reference.explain_word(exact, image.double(), ids, k) for k in fast.positions]
+pixels = torch.stack([pixels.sum(0) - fast.image[k] for k, (pixels, _) in enumerate(literal)])
+words = torch.cat([words - fast.words[k, : k + 1] for k, (_, words) in enumerate(literal)])
+print("The largest difference, as a share of the largest relevance:")
+print(f"pixels {pixels.abs().max() / fast.image.abs().max():.0e}")
+print(f"words  {words.abs().max() / fast.words.abs().max():.0e}")
+
+# %% [markdown]
+# (budget)=
+# ## Where every bit of a score went
+#
+# The score of a word should be the sum of what pixels and words received. It is not, quite, and the paper does not
+# say where the rest goes. Three places keep some: biases, which belong to no input; the stabiliser $\varepsilon$ of
+# {eq}`eq-2`; and convolution units without any positive input, where {eq}`eq-3` has nothing to hand relevance to. The
+# package computes each of the five terms on its own, none as "the rest", so that their sum is a check.
+
+# %%
+budget = fast.budget
+account = pd.DataFrame(budget.terms().T.numpy(), index=fast.targets, columns=cx.TERMS)
+account["sum"], account["logit"] = account.sum(axis=1), budget.logit.numpy()
+bars = {"axis": None, "align": "zero", "color": ["#6baed680", "#fdae6bb0"]}
+account.style.set_uuid("account").format("{:+.2f}").bar(subset=cx.TERMS, **bars)
+
+# %%
+print(f"the account closes to {budget.residual.max():.0e} of what was moved")
+
+# %% [markdown]
+# Two things are worth noticing. The biases' share is no rounding error: a score is partly what the model would say to
+# any picture, and a map alone hides that. And *pixels / logit*, the share of a word's score that was seen, differs
+# from word to word. Whether it tells seen words from made-up ones is the question of the paper's section IV-B3.
+#
+# With a smaller $\varepsilon$ the stabiliser's part vanishes, as it should:
+
+# %%
+for epsilon in (1e-1, 1e-2, 1e-4, 1e-6):
+    kept = cx.explain(exact, image.double(), caption, epsilon=epsilon).budget.stabiliser
+    print(f"ε = {epsilon:.0e}: the stabiliser keeps {kept.abs().sum() / budget.logit.abs().sum():.4%}")

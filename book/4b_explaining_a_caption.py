@@ -1,0 +1,92 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Explaining a caption
+#
+# *Section IV-B of the paper, first part: figures 1 and 3.*
+#
+# Take one picture and one caption, and ask three methods the same question: why this word? **Attention** answers with
+# the weights $\alpha^{(t)}$ of {eq}`eq-7`. **Grad-CAM** {cite}`selvaraju2017` asks how the word's score would change
+# with each of the encoder's feature maps. **LRP** takes the score itself apart ([](3_methodology)).
+#
+# The paper finds that attention points only coarsely, that Grad-CAM is more focused, and that LRP is fine-grained and
+# signed: it shows what spoke *against* a word, too. And it finds that Grad-CAM and LRP explain something that
+# attention cannot: which of the earlier words led to this one. Its example is the verb *is*, a word that nobody can
+# see.
+
+# %% tags=["parameters"]
+profile = "scenes"
+model = "grid_td"
+seed = 1
+
+# %% [markdown]
+# ## The picture and what the model says
+#
+# We take the first scene of a test run that the model describes with an *is*, as the paper did.
+
+# %%
+import capxai_core as cx
+
+captioner = cx.load_captioner(f"{profile}/{model}")
+captioned = ((scene, captioner.caption(scene.image())) for scene in cx.load_scenes("test", 100, seed))
+example, caption = next((scene, caption) for scene, caption in captioned if "is" in caption.words)
+image = example.image()
+print(caption)
+
+# %% [markdown]
+# All words are explained at once, by each method:
+
+# %%
+explanations = [cx.explain(captioner, image, caption, method) for method in cx.METHODS]
+verb, last = caption.words.index("is"), len(caption.words) - 1
+
+# %% [markdown]
+# ## Figure 1: one word, three methods
+
+# %%
+cx.figure_words(image, explanations, [verb - 1])
+
+# %% [markdown]
+# Orange speaks for the word, blue against it; attention, which has no sign, is purple. Each map is scaled by its own
+# largest value, so the colours compare places, never methods. Beneath each map stand the words before, coloured by
+# their relevance where the method has one.
+#
+# ## Figure 3: three words of one caption
+#
+# The paper shows *dog*, *grass* and *is*: a thing, a place, and a word that holds the sentence together.
+
+# %%
+cx.figure_words(image, explanations, [verb - 1, last, verb])
+
+# %% [markdown]
+# The scores of the words before *is*, as in the table of figure 3. In the paper both methods gave *dog* the largest,
+# which it reads as grammar: the verb follows from its subject.
+
+# %%
+cx.table_words(explanations, verb)
+
+# %% [markdown]
+# ## All words
+#
+# The same picture and caption, to explore: choose a word and a method with the mouse or the arrow keys. Where LRP is
+# chosen, the bars show the account of the word's score: how much of it reached the picture, how much the words
+# before, and how much biases, the stabiliser and blocked units kept.
+
+# %%
+cx.Explorer(image, [cx.explain(captioner, image, caption, method, include_end=True) for method in cx.METHODS])
+
+# %% [markdown]
+# ## What to make of it
+#
+# - A map can look right for the wrong reason. Whether maps find the objects they name, and whether they differ
+#   between words at all, has to be measured over many pictures (equation (13) of the paper); one picture is an
+#   illustration.
+# - The paper's figures show photographs and a model with a vocabulary of thousands of words; ours, on this page, a
+#   drawing and a model that has only ever seen drawings. The methods are the same to the letter.
+# - Guided Grad-CAM, the fourth method in the paper's figures, is not here yet.

@@ -1,0 +1,91 @@
+"""The built book in a real browser that reaches no host: every page is there, quiet, whole, and its views answer."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).parents[1]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(chapter["file"] for chapter in TOC["chapters"])]
+SOURCES = {page: ROOT / f"{page}.py" for page in PAGES if (ROOT / f"{page}.py").exists()}
+VIEWS = {page: source.read_text().count("\ncx.Explorer(") for page, source in SOURCES.items()}
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, site: Path, complaints: list[str]) -> Page:
+    """A tab that notes every error, every failed request and every request that is not for a file of the book."""
+    tab = browser.new_page(viewport={"width": 1200, "height": 900})
+    tab.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    local = (site.as_uri(), "data:", "blob:")
+    tab.on("request", lambda request: request.url.startswith(local) or complaints.append(f"asked for {request.url}"))
+    yield tab
+    tab.close()
+
+
+def open_page(page: Page, site: Path, name: str) -> None:
+    page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
+    if VIEWS.get(name):
+        page.locator(".explorer canvas").first.wait_for()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole_and_asks_no_other_host(page: Page, site: Path, complaints: list[str], name: str) -> None:
+    open_page(page, site, name)
+    assert page.locator("article h1").count() == 1
+    assert page.locator(".explorer canvas").count() == VIEWS.get(name, 0)
+    for picture in page.locator("article img").all():
+        assert picture.get_attribute("alt")
+        assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+    assert page.locator("article", has_text="$$").count() == 0
+    assert page.locator(".math").count() == page.locator(".math mjx-container").count()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_inside_the_book_lead_somewhere(page: Page, site: Path, name: str) -> None:
+    open_page(page, site, name)
+    for link in set(page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")):
+        if link.startswith(site.as_uri()):
+            file, _, anchor = link.partition("#")
+            target = Path(file.removeprefix("file:" + "//"))
+            assert target.exists(), link
+            if anchor:
+                assert f'id="{anchor}"' in target.read_text(), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_phone(page: Page, site: Path, name: str) -> None:
+    page.set_viewport_size({"width": 380, "height": 800})
+    open_page(page, site, name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+def shown(view: Locator) -> tuple[str, list[str], str]:
+    """What a reader sees of a view: the map, the colours of the words, the sentence about it."""
+    colours = "words => words.map(word => getComputedStyle(word).backgroundColor)"
+    picture = view.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+    return picture, view.locator(".token").evaluate_all(colours), view.locator(".status").inner_text()
+
+
+@pytest.mark.parametrize("name", [name for name, views in VIEWS.items() if views])
+def test_views_answer_a_word_and_a_method(page: Page, site: Path, complaints: list[str], name: str) -> None:
+    open_page(page, site, name)
+    for view in page.locator(".explorer").all():
+        before = shown(view)
+        view.locator(".token:has(input:not(:checked))").last.click()
+        page.mouse.move(0, 0)
+        word = shown(view)
+        view.locator(".methods label:has(input:not(:checked))").first.click()
+        method = shown(view)
+        for one, other in ((before, word), (word, method)):
+            assert all(a != b for a, b in zip(one, other, strict=True))
+    assert complaints == []
