@@ -56,7 +56,7 @@ clean: ## remove the built book, the executed notebooks and all caches, but not 
 		{ echo "capxai needs Python 3.11 or newer, and $(PYTHON) is none: name one, as in 'make $(MAKECMDGOALS) PYTHON=python3.12'"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "The venv module of $(PYTHON) is missing: 'apt-get install python3-venv' on Debian and Ubuntu, then try again"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

@@ -1,9 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -231,8 +227,8 @@ seed = 1
 # ::::{grid} 1 1 1 2
 # :::{grid-item}
 # :columns: 12 12 12 4
-# $R(h^1_t)$, $R(s_t)$, Top-down Attention LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R(W^e_{t-1}),\; R_t(v_g),\;
-# R_2(h^2_{t-1}),\; R(h^1_{t-1})$
+# $R(h^1_t)$, $R(s_t)$, Top-down Attention LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R(W^e_{t-1}),\; R_t(v_g),$
+# $R_2(h^2_{t-1}),\; R(h^1_{t-1})$
 # :::
 # :::{grid-item}
 # :columns: 12 12 12 8
