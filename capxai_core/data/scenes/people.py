@@ -162,7 +162,7 @@ def _shirt(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, body: int) -
 
 def _jacket(c: Canvas, b: Build, s: Skeleton, g: Garment, pose: str, body: int) -> None:
     tone, own = COLOURS[g.colour], c.number
-    lining = (176, 182, 194) if g.colour == "white" else (233, 226, 214)
+    lining = (176, 182, 194) if g.pattern else (233, 226, 214)
     _torso(c, b, s, -0.05, b.torso * 1.02, tone, 0.024)
     (lu, lv), (tu, tv) = _at(s, b, -0.05), s.neck
     c.number = body  # the jacket is open: what is under it shows

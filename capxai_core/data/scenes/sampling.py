@@ -176,11 +176,11 @@ class Sampler:
             lower = ""
         hat = self._chance(p.rider_hat if pose == "riding" and not self.even else p.hat)
         weights = (1.0,) * len(CLOTH_COLOURS) if self.even else (5, 4, 3, 2, 2, 1.5, 3 if female else 0.3)
-        return tuple(
-            Garment(garment, self._pick(CLOTH_COLOURS, weights), int(self.rng.integers(2)))
-            for garment in (upper, lower, "hat" if hat else "")
-            if garment
-        )
+        worn = []
+        for garment in filter(None, (upper, lower, "hat" if hat else "")):
+            colour, pattern = self._pick(CLOTH_COLOURS, weights), int(self.rng.integers(2))
+            worn.append(Garment(garment, colour, int(colour == "white") if garment == "jacket" else pattern))
+        return tuple(worn)
 
     def _one(self) -> str:
         return self._pick(PEOPLE, (1, 1, 1, 1) if self.even else (4, 3, 2, 2))

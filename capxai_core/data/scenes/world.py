@@ -61,7 +61,7 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Garment:
-    """A piece of clothing on a person."""
+    """A piece of clothing on a person; `pattern` 1: a striped shirt, a dotted dress, a jacket lined in gray."""
 
     kind: str
     colour: str
