@@ -103,7 +103,7 @@ def test_imports_point_one_way_and_modules_stay_small(source: Path) -> None:
 
 
 def test_core_can_be_read_in_an_afternoon() -> None:
-    assert sum(len(source.read_text().splitlines()) for source in CORE) <= 4500
+    assert sum(bool(line.strip()) for source in CORE for line in source.read_text().splitlines()) <= 4500
 
 
 def test_citation_names_this_version_and_the_paper() -> None:
