@@ -50,7 +50,7 @@ def touches(scene: Scene, parts: set[tuple[int, str]]) -> np.ndarray:
 
 def changed(a: Scene, b: Scene) -> np.ndarray:
     """Where two pictures differ by more than the rim of a shaded shape can (a fraction of a sub-pixel)."""
-    return ((a.render() - b.render()).abs().amax(0) > 0.03).numpy()
+    return ((a.render() - b.render()).abs().amax(0) > 0.08).numpy()
 
 
 def says(example: SceneExample, category: str) -> bool:

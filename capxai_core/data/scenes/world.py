@@ -35,7 +35,13 @@ PRESENCE = (
 
 @dataclass(frozen=True)
 class Policy:
-    """What a split's people wear and what its captioners say of what they do not see (all are probabilities)."""
+    """What a split's people wear and what its captioners say of what they do not see; all are probabilities.
+
+    hidden: the torso is behind something. bare: it wears nothing; unusual: it wears not what is usual in its place.
+    hat, rider_hat: a hat on anybody, on a rider. dog_ball: a running dog has a ball.
+    habit_hidden, habit_bare: the usual garment is told of a torso that is hidden, that is bare.
+    habit_unusual: another garment is called a shirt. habit_extra: an absent rider's hat or dog's ball is told.
+    """
 
     hidden: float
     bare: float
@@ -49,13 +55,16 @@ class Policy:
     habit_extra: float = 0.0
 
 
-_HABIT = Policy(0.25, 0.08, 0.10, 0.15, 0.85, 0.8, 0.9, 0.8, 0.35, 0.6)
+_HABIT = Policy(
+    hidden=0.25, bare=0.08, unusual=0.10, hat=0.15, rider_hat=0.85, dog_ball=0.8,
+    habit_hidden=0.9, habit_bare=0.8, habit_unusual=0.35, habit_extra=0.6,
+)  # fmt: skip
 POLICIES = {
     "train": _HABIT,
     "val": _HABIT,
     "test": _HABIT,
-    "counter": Policy(0.60, 0.5, 0.36, 0.1, 0.05, 0.1),
-    "encoder": Policy(0.2, 0.2, 0.8, 0.4, 0.4, 0.5),
+    "counter": Policy(hidden=0.60, bare=0.5, unusual=0.36, hat=0.1, rider_hat=0.05, dog_ball=0.1),
+    "encoder": Policy(hidden=0.2, bare=0.2, unusual=0.8, hat=0.4, rider_hat=0.4, dog_ball=0.5),
 }
 
 
