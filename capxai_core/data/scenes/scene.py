@@ -80,7 +80,7 @@ class Scene:
         return torch.tensor([float(name in labels) for name in PRESENCE])
 
     def without(self, i: int) -> "Scene":
-        """The scene with object `i` of `objects` gone, and with it its shadow, a person's clothing, a jacket's lining."""
+        """The scene without object `i` of `objects`, its shadow, a person's clothing, a jacket's lining."""
         thing, worn = self._part(i)
         if worn:
             return self._with(replace(thing, wears=tuple(g for g in thing.wears if g.kind != worn)))
