@@ -69,7 +69,7 @@ cx.figure_words(image, explanations, [verb - 1, last, verb])
 # which it reads as grammar: the verb follows from its subject.
 
 # %%
-cx.table_words(explanations, verb)
+cx.table_words(explanations, verb).set_uuid("is")
 
 # %% [markdown]
 # ## All words

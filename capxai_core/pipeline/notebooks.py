@@ -141,7 +141,7 @@ def _execute(source: Path, notebook: Any, parameters: dict[str, Any], root: Path
 def _tidy(notebook: Any) -> Any:
     """Keep what a reader of the page needs and nothing that changes from run to run.
 
-    Views bring their own HTML, so the state and references of live widgets go; times and random names too.
+    Views bring their own HTML, so the state and references of live widgets go; times, random names and addresses too.
     """
     for name in ("widgets", "papermill"):
         notebook.metadata.pop(name, None)
@@ -152,7 +152,10 @@ def _tidy(notebook: Any) -> Any:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("remove-cell")
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            forms = output.get("data", {})
+            forms.pop("application/vnd.jupyter.widget-view+json", None)
+            if "text/html" in forms:
+                forms.pop("text/plain", None)
     return notebook
 
 
