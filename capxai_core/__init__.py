@@ -1,9 +1,14 @@
 """Why an image-captioning model said each word, in pixels and in preceding words."""
 
 from capxai_core.data.images import load_image
+from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scene
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
-from capxai_core.methods import METHODS, Explanation, explain, explain_batch
+from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch
 from capxai_core.models.captioner import Caption, Captioner, load_captioner
+from capxai_core.views.alt import alt_text
+from capxai_core.views.explorer import Explorer
+from capxai_core.views.heatmap import figure_words, table_words
+from capxai_core.views.page import write_gallery, write_page
 
 __all__ = [
     "METHODS",
@@ -12,11 +17,22 @@ __all__ = [
     "CapxaiError",
     "DataError",
     "Explanation",
+    "Explorer",
     "ImageError",
+    "Method",
     "ModelError",
     "RequestError",
+    "Scene",
+    "alt_text",
     "explain",
     "explain_batch",
+    "export_coco",
+    "figure_words",
     "load_captioner",
     "load_image",
+    "load_scenes",
+    "sample_scene",
+    "table_words",
+    "write_gallery",
+    "write_page",
 ]

@@ -1,6 +1,6 @@
 """One small module a method, one registry; importing the package registers them all."""
 
-from capxai_core.methods import attention, gradcam, lrp
+from capxai_core.methods import lrp, gradcam, attention  # isort: skip  (the order views show them in)
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import METHODS, Method, explain, explain_batch
 

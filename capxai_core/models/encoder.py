@@ -15,7 +15,7 @@ from capxai_core.errors import ModelError
 
 Blocks = tuple[tuple[int, ...], ...]
 VGG16_BLOCKS: Blocks = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-SCENES_BLOCKS: Blocks = ((16, 16), (32, 32), (64, 64), (128, 128), (128, 128))
+SCENES_BLOCKS: Blocks = ((16,), (32, 32), (64, 64), (128, 128), (128, 128))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, as torchvision's weights expect
 
 
