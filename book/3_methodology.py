@@ -328,10 +328,11 @@ print(f"words  {words.abs().max() / fast.words.abs().max():.0e}")
 
 # %%
 budget = fast.budget
-account = pd.DataFrame(budget.terms().T.numpy(), index=fast.targets, columns=cx.TERMS)
+account = pd.DataFrame(budget.terms().T.numpy(), columns=budget.names)
 account["sum"], account["logit"] = account.sum(axis=1), budget.logit.numpy()
 bars = {"axis": None, "align": "zero", "color": ["#6baed680", "#fdae6bb0"]}
-account.style.set_uuid("account").format("{:+.2f}").bar(subset=cx.TERMS, **bars)
+table = account.style.format("{:+.2f}").bar(subset=list(budget.names), **bars)
+table.relabel_index(list(fast.targets)).set_uuid("account")
 
 # %%
 print(f"the account closes to {budget.residual.max():.0e} of what was moved")
@@ -346,4 +347,5 @@ print(f"the account closes to {budget.residual.max():.0e} of what was moved")
 # %%
 for epsilon in (1e-1, 1e-2, 1e-4, 1e-6):
     kept = cx.explain(exact, image.double(), caption, epsilon=epsilon).budget.stabiliser
-    print(f"ε = {epsilon:.0e}: the stabiliser keeps {kept.abs().sum() / budget.logit.abs().sum():.4%}")
+    share = kept.abs().sum() / budget.logit.abs().sum()
+    print(f"ε = {epsilon:.0e}: the stabiliser keeps {share:.4%} of all scores")

@@ -28,22 +28,29 @@ seed = 1
 # %% [markdown]
 # ## The picture and what the model says
 #
-# We take the first scene of a test run that the model describes with an *is*, as the paper did.
+# We take the first scene of a test run whose caption has an *is* after something that is really there.
 
 # %%
 import capxai_core as cx
 
 captioner = cx.load_captioner(f"{profile}/{model}")
-captioned = ((scene, captioner.caption(scene.image())) for scene in cx.load_scenes("test", 100, seed))
-example, caption = next((scene, caption) for scene, caption in captioned if "is" in caption.words)
-image = example.image()
+scenes = cx.load_scenes("test", 100, seed)
+captioned = ((scene, captioner.caption(scene.image()).words) for scene in scenes)
+scene = next(
+    scene
+    for scene, words in captioned
+    if "is" in words and any(words[words.index("is") - 1] in thing.words for thing in scene.objects)
+)
+image = scene.image()
+caption = captioner.caption(image)
 print(caption)
 
 # %% [markdown]
-# All words are explained at once, by each method:
+# All words and the end of the sentence are explained at once, by each method:
 
 # %%
-explanations = [cx.explain(captioner, image, caption, method) for method in cx.METHODS]
+methods = ("attention", "gradcam", "lrp")
+explanations = [cx.explain(captioner, image, caption, m, include_end=True) for m in methods]
 verb, last = caption.words.index("is"), len(caption.words) - 1
 
 # %% [markdown]
@@ -59,7 +66,8 @@ cx.figure_words(image, explanations, [verb - 1])
 #
 # ## Figure 3: three words of one caption
 #
-# The paper shows *dog*, *grass* and *is*: a thing, a place, and a word that holds the sentence together.
+# The paper shows *dog*, *grass* and *is*: a thing, a place, and a word that holds the sentence together. Ours are the
+# word before *is*, the last word, and *is*.
 
 # %%
 cx.figure_words(image, explanations, [verb - 1, last, verb])
@@ -79,7 +87,7 @@ cx.table_words(explanations, verb).set_uuid("is")
 # before, and how much biases, the stabiliser and blocked units kept.
 
 # %%
-cx.Explorer(image, [cx.explain(captioner, image, caption, method, include_end=True) for method in cx.METHODS])
+cx.Explorer(image, explanations[::-1])
 
 # %% [markdown]
 # ## What to make of it

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Why did it say that?
 #
-# A small captioning model looked at the drawing below and wrote the sentence over it. **Choose a word**: the map
-# shows what in the picture spoke for it and against it, the colours of the words before it how far they made it
-# expected.
+# A small captioning model looked at the drawing below and wrote the sentence over it. There is no shirt in the
+# drawing. **Choose a word**: the map shows what in the picture spoke for it and against it, the colours of the
+# earlier words how far they made it expected.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
@@ -22,15 +22,21 @@ seed = 1
 import capxai_core as cx
 
 captioner = cx.load_captioner(f"{profile}/{model}")
-image = cx.load_scenes("test", 1, seed)[0].image()
-caption = captioner.caption(image)
-methods = ("lrp", "gradcam", "attention")
-cx.Explorer(image, [cx.explain(captioner, image, caption, method, include_end=True) for method in methods])
+captioned = ((scene, captioner.caption(scene.image())) for scene in cx.load_scenes("counter", 100, seed))
+scene, caption = next(
+    (scene, caption)
+    for scene, caption in captioned
+    if "shirt" in caption.words and not any("shirt" in thing.words for thing in scene.objects)
+)
+image, methods = scene.image(), ("lrp", "gradcam", "attention")
+view = cx.Explorer(image, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
+view.word = caption.words.index("shirt")
+view
 
 # %% [markdown]
-# The view is computed, not drawn: layer-wise relevance propagation takes the score of a word apart, backwards through
-# the whole network, until every part of it lies on a pixel or on an earlier word. Switch to *Attention* to see the
-# picture that is usually shown instead. It has no colour for "against", and nothing to say about words.
+# The view is computed, not drawn. *Layer-wise relevance propagation* takes the score of a word apart, backwards
+# through the whole network, until every part of it lies on a pixel or on an earlier word; the bars add it up. Switch
+# to *Attention* to see what is usually shown instead: it has no colour for "against", and nothing to say about words.
 #
 # ## What this is
 #
@@ -60,15 +66,17 @@ cx.Explorer(image, [cx.explain(captioner, image, caption, method, include_end=Tr
 # ```python
 # import capxai_core as cx
 #
-# model = cx.load_captioner("scenes/grid_td") image = cx.sample_scene(7).render() cx.Explorer(image, cx.explain(model,
-# image, model.caption(image)))
+# model = cx.load_captioner("scenes/grid_td")
+# image = cx.sample_scene(7).render()
+# cx.Explorer(image, cx.explain(model, image, model.caption(image)))
 # ```
 #
 # **Re-execute** it. One command runs all chapters on other parameters, without a mouse, and picks up where it was
 # stopped:
 #
 # ```bash
-# capxai run -p seed 2 make book PARAMETERS="-p seed 2"
+# capxai run -p seed 2
+# make book PARAMETERS="-p seed 2"
 # ```
 #
 # ## How sure is all this?
