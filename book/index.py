@@ -30,7 +30,7 @@ scene, caption = next(
 )
 image, methods = scene.image(), ("lrp", "gradcam", "attention")
 view = cx.Explorer(image, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
-view.word = caption.words.index("shirt")
+view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
 # %% [markdown]
