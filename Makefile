@@ -32,8 +32,7 @@ lint: .venv/installed ## ruff on everything, mypy --strict on the package
 
 lab: .venv/installed ## open the chapters as notebooks in JupyterLab
 	mkdir -p .venv/share/jupyter/lab/settings
-	echo '{"@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"python": "Jupytext Notebook"}}}' \
-		> .venv/share/jupyter/lab/settings/overrides.json
+	cp book/_lab.json .venv/share/jupyter/lab/settings/overrides.json
 	$(BIN)/jupyter lab book
 
 bench: .venv/installed ## time the explanations (table and JSON)
