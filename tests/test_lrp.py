@@ -4,35 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from small import WORDS, picture
+from small import captioner as tiny
 
 import capxai_core as cx
-from capxai_core.data.vocabulary import SPECIALS, UNK, Vocabulary
+from capxai_core.data.vocabulary import UNK
 from capxai_core.lrp import reference
 from capxai_core.lrp.relevance import relevance
 from capxai_core.lrp.rules import LRP, ConvolutionLRP
-from capxai_core.models.captioner import DECODERS, Captioner
 from capxai_core.models.encoder import Encoder
-
-WORDS = 20
-
-
-def tiny(seed: int, architecture: str = "grid_td", d: int = 12, k: int = 5, size: int = 16) -> Captioner:
-    """A captioner with random weights whose ReLUs and biases all matter."""
-    torch.manual_seed(seed)
-    encoder = Encoder(((4, 5), (6,), (7,)), size)
-    decoder = DECODERS[architecture](7, WORDS, d, k)
-    vocabulary = Vocabulary(SPECIALS + tuple(f"w{i}" for i in range(WORDS - len(SPECIALS))))
-    for p in decoder.parameters():
-        nn.init.normal_(p, std=0.4)
-    for p in encoder.parameters():
-        nn.init.normal_(p, std=0.3)
-    return Captioner(encoder, decoder, vocabulary, architecture, "test").double().eval().requires_grad_(False)
-
-
-def picture(seed: int, size: int = 16) -> torch.Tensor:
-    return torch.rand(3, size, size, generator=torch.Generator().manual_seed(seed))
-
 
 captions = st.lists(st.integers(UNK, WORDS - 1), min_size=1, max_size=20)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.functional import resize
+from torch.nn.functional import interpolate
 
 from capxai_core.errors import ImageError
 
@@ -63,4 +63,4 @@ def fit(image: Tensor, side: int) -> Tensor:
     """Resize (3, H, W) to (3, side, side) directly, as the authors do: the aspect ratio is not kept."""
     if image.shape[-2:] == (side, side):
         return image
-    return resize(image, [side, side], antialias=True).clamp(0, 1)
+    return interpolate(image.unsqueeze(0), (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)

@@ -1,11 +1,10 @@
 """The account of an explanation: where the relevance of each word went."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-
-TERMS = ("pixels", "words", "biases", "stabiliser", "blocked")
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,11 @@ class Budget:
     stabiliser: Tensor
     blocked: Tensor
 
+    names: ClassVar = ("pixels", "words", "biases", "stabiliser", "blocked")
+
     def terms(self) -> Tensor:
-        """(5, T): the five terms in the order of `TERMS`."""
-        return torch.stack([getattr(self, name) for name in TERMS])
+        """(5, T): the five terms in the order of `names`."""
+        return torch.stack([getattr(self, name) for name in self.names])
 
     @property
     def residual(self) -> Tensor:

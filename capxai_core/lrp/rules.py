@@ -2,7 +2,7 @@
 
 Relevance is written R = x · G with G the derivative of the rules' backward pass. In this form the ε-rule, eq. (2),
 
-    R_i = x_i Σ_j w_ij R_j / (y_j + ε sign y_j)     becomes     G_i = Σ_j w_ij s_j G_j,   s_j = y_j / (y_j + ε sign y_j),
+    R_i = x_i Σ_j w_ij R_j / (y_j + ε sign y_j)   becomes   G_i = Σ_j w_ij s_j G_j,  s_j = y_j / (y_j + ε sign y_j),
 
 which is the derivative of s_j · (Σ_i w_ij x_i + b_j + ε sign y_j) with s_j and sign y_j held constant: a function whose
 value is y_j itself. So the ordinary derivative of a decoder read with these operations is its LRP, for every word and

@@ -20,12 +20,11 @@ class AttentionMap(Method):
     reference = "Lu et al. 2017, Knowing when to look; equation (10)"
 
     def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """Attention at the steps that say the words."""
         with torch.no_grad():
             run = model.unroll(model.see(image), caption.token_ids)
             logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
         chosen = list(positions)
         weights = run.attention[chosen] * (1 - run.beta[chosen]).unsqueeze(1)
         maps = weights.unflatten(1, run.a.shape[-2:])
-        return Explanation(
-            self.name, caption, positions, upsample(maps, model.size), None, logits, signed=self.signed
-        )
+        return Explanation(self.name, caption, positions, upsample(maps, model.size), None, logits, signed=self.signed)

@@ -23,6 +23,7 @@ class GradCAM(Method):
     reference = "Selvaraju et al. 2017, Grad-CAM; section III-C"
 
     def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """Gradients of all words by one batched backward pass."""
         with torch.enable_grad():
             a = model.see(image).requires_grad_()
             run = model.unroll(a, caption.token_ids)

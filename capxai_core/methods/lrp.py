@@ -21,6 +21,7 @@ class LayerwiseRelevance(Method):
     epsilon: float = EPSILON
 
     def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """Algorithm 1 or 2 for all words by one batched backward pass."""
         found = relevance(model, image, caption.token_ids, positions, self.epsilon)
         words = found.words[:, : columns(caption, positions)]
         pixels = found.pixels.sum(1)

@@ -18,7 +18,7 @@ METHODS: dict[str, "Method"] = {}
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """One way to explain. A subclass declares what its answers are, registers itself, and its fields are its options."""
+    """One way to explain. A subclass declares what its answers are and registers itself; its fields are its options."""
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -68,10 +68,10 @@ def find_method(name: str, **options: float) -> Method:
     """The method of that name with its options set."""
     if name not in METHODS:
         raise RequestError(f"unknown method '{name}'; known: {', '.join(sorted(METHODS))}")
-    known = {f.name for f in dataclasses.fields(METHODS[name])}
+    known = sorted(f.name for f in dataclasses.fields(METHODS[name]))
     for option in options:
         if option not in known:
-            raise RequestError(f"method '{name}' has no option '{option}'; it has: {', '.join(sorted(known)) or 'none'}")
+            raise RequestError(f"method '{name}' has no option '{option}'; it has: {', '.join(known) or 'none'}")
     return dataclasses.replace(METHODS[name], **options)
 
 
@@ -87,7 +87,7 @@ def explain_batch(
     if len(images) != len(captions):
         raise RequestError(f"{len(images)} images but {len(captions)} captions")
     pairs = zip(images, captions, strict=True)
-    return [explain(model, i, c, method, include_end=include_end, **options) for i, c in pairs]
+    return [explain(model, i, c, method, None, include_end, **options) for i, c in pairs]
 
 
 def columns(caption: Caption, positions: Sequence[int]) -> int:

@@ -94,9 +94,11 @@ class Captioner(nn.Module):
 
     def caption(self, image: Tensor, beam_size: int = 3, max_words: int = MAX_WORDS) -> Caption:
         """What the model says about a picture (3, H, W) in [0, 1], by beam search."""
+        if beam_size < 1 or max_words < 1:
+            raise RequestError(f"beam_size and max_words must be at least 1, not {beam_size} and {max_words}")
         a = self.see(image)
         tokens = beam_search(self.decoder, a, beam_size, max_words)[0]
-        return self._read(a, tokens[:-1] if tokens[-1] == END else tokens, ended=tokens[-1] == END)
+        return self._read(a, tokens[:-1], ended=len(tokens) <= max_words)
 
     def read(self, image: Tensor, words: Sequence[str] | str) -> Caption:
         """A caption of your own as the model reads it ("what if it had said …"); unknown words become `<unk>`."""
@@ -130,7 +132,9 @@ class Captioner(nn.Module):
         return Unrolled(a, embedded, torch.cat(fused), torch.cat(attention), torch.cat(beta))
 
 
-def word_scores(model: Captioner, run: Unrolled, token_ids: Sequence[int], positions: Sequence[int], ops: Ops) -> Tensor:
+def word_scores(
+    model: Captioner, run: Unrolled, token_ids: Sequence[int], positions: Sequence[int], ops: Ops
+) -> Tensor:
     """The logits (T,) of the words at `positions` of a caption; position len(token_ids) is `<end>`."""
     rows = torch.tensor([[*token_ids, END][p] for p in positions], device=run.fused.device)
     fc = model.decoder.fc

@@ -63,7 +63,9 @@ class Sentinel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Section III-B without its LSTMs, which the subclasses add. Symbols: W_a = project_v, W_b = project_g, W_e = embedding.
+    """Section III-B without its LSTMs, which the subclasses add.
+
+    The paper's symbols: W_a = project_v, W_b = project_g, W_e = embedding.
 
     channels: C of the encoder's A; vocabulary: number of words; d: size of embedding and states; k: of the attention.
     """

@@ -47,7 +47,7 @@ class Encoder(nn.Module):
     @property
     def grid(self) -> int:
         """Positions along one side of the feature map A."""
-        return self.size // 2 ** (len(self.blocks) - 1)
+        return self.size >> (len(self.blocks) - 1)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Any picture (3, H, W) in [0, 1] → the network's input (1, 3, size, size), on the encoder's device."""

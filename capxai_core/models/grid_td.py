@@ -8,7 +8,7 @@ from capxai_core.models.ops import PLAIN, Ops
 
 
 class GridTD(Decoder):
-    """x1_t = [h2_{t-1}; v_g; W_e w_{t-1}] feeds the attention LSTM, [ĉ_t; h1_t] the language LSTM; fc reads ĉ_t + h2_t."""
+    """x1 = [h2_{t-1}; v_g; W_e w_{t-1}] enters the attention LSTM, [ĉ; h1] the language LSTM; fc reads ĉ + h2."""
 
     inputs, states = 3, 4
 

@@ -13,8 +13,8 @@ MAX_WORDS = 20
 def beam_search(decoder: Decoder, a: Tensor, beam_size: int = 3, max_words: int = MAX_WORDS) -> list[list[int]]:
     """The most probable caption of each image found with a beam; `beam_size=1` is greedy decoding.
 
-    a: encoder output (n, C, H, W). Returns n lists of token ids; a caption that ended before `max_words` words
-    closes with `<end>`. Scores are sums of log-probabilities, not divided by length, as in the authors' release;
+    a: encoder output (n, C, H, W). Returns n lists of token ids that close with `<end>`, which is forced
+    after `max_words` words. Scores are sums of log-probabilities, not divided by length, as in the authors' release;
     of equal scores the earlier beam and the lower token id win.
     """
     n, k = a.shape[0], beam_size
@@ -31,7 +31,7 @@ def beam_search(decoder: Decoder, a: Tensor, beam_size: int = 3, max_words: int 
         log_p = torch.log_softmax(decoder.fc(decoder.fuse(step)), dim=-1).unflatten(0, (n, k))
         log_p[..., [PAD, START]] = -torch.inf
         if tokens.shape[2] == max_words + 1:
-            log_p[..., : END] = log_p[..., END + 1 :] = -torch.inf
+            log_p[..., :END] = log_p[..., END + 1 :] = -torch.inf
         # A finished caption stays in the beam, unchanged, by saying <pad> for free.
         log_p = log_p.masked_fill(ended.unsqueeze(-1), -torch.inf)
         log_p[..., PAD] = torch.where(ended, 0.0, log_p[..., PAD])

@@ -153,7 +153,9 @@ def train_captioner(
     cache: Path,
     device: torch.device,
 ) -> Path:
-    """Train on the `train` split and return the path of the captioner best on `val`; resumes from `folder/last.ckpt` where there is one.
+    """Train on the `train` split and return the path of the captioner best on `val`.
+
+    Resumes from `folder/last.ckpt` where there is one.
 
     Writes into `folder`: captioner.safetensors (best epoch), last.ckpt, log.csv, curves.png; features go to `cache`.
     """
@@ -226,12 +228,13 @@ class EpochData(L.LightningDataModule):
         self.epoch = self.trainer.current_epoch
         order = torch.Generator().manual_seed(self.recipe.seed * 10_000 + self.epoch)
         # The order is fixed here, not in a sampler: Lightning starts the loader's iterator more than once on resuming.
-        batches = [b.tolist() for b in torch.randperm(len(self.names), generator=order).split(self.recipe.images)]
-        return DataLoader(batches, batch_size=None, collate_fn=self._collate)  # type: ignore[arg-type]
+        batches: Any = [b.tolist() for b in torch.randperm(len(self.names), generator=order).split(self.recipe.images)]
+        return DataLoader(batches, batch_size=None, collate_fn=self._collate)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Features of the validation images, 50 at a time."""
-        return DataLoader(self.val, batch_size=None, collate_fn=lambda names: self.features[names])  # type: ignore[arg-type]
+        chunks: Any = self.val
+        return DataLoader(chunks, batch_size=None, collate_fn=lambda names: self.features[names])
 
     def _collate(self, rows: list[int]) -> Batch:
         chosen = []

@@ -65,6 +65,6 @@ class FeatureCache:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

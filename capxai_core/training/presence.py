@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -57,7 +58,7 @@ class PresenceTraining(L.LightningModule):
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
+    def configure_optimizers(self) -> Any:
         """AdamW with one cycle of the learning rate."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=3e-3, weight_decay=1e-3)
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=self.steps, pct_start=0.2)
@@ -89,7 +90,7 @@ def train_encoder(folder: Path, images: int = 8000, epochs: int = 16, seed: int 
     torch.manual_seed(seed)
     module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed)
     scale_to_data(module, torch.from_numpy(arrays[0][:batch]))
-    module.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.encoder.to(memory_format=torch.channels_last)
     quiet_lightning()
     checkpoint = folder / "encoder.ckpt"
     trainer = L.Trainer(
@@ -143,9 +144,10 @@ class KeepLast(L.Callback):
 
 
 def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
-    """Scenes first … first + n - 1 of the split `encoder`: pictures (n, 3, size, size), labels (n, labels) and
-    labels of the positions (n, labels, grid, grid).
-    """  # noqa: D205
+    """Scenes first … first + n - 1 of the split `encoder`.
+
+    Pictures (n, 3, size, size), labels (n, labels) and labels of the positions (n, labels, grid, grid).
+    """
     if cache is not None and cache.is_file():
         with np.load(cache) as kept:
             if len(kept["images"]) == n:

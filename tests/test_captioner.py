@@ -1,0 +1,136 @@
+"""Captioners: what they compute, and that they are saved, found and refused as they should be."""
+
+import pytest
+import torch
+from small import captioner, picture
+
+import capxai_core as cx
+from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, word_scores
+from capxai_core.models.encoder import VGG16_BLOCKS, Encoder
+from capxai_core.models.ops import PLAIN
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = captioner(1).float()
+    model.profile = "scenes"
+    save_encoder(model.encoder, tmp_path / "encoder.safetensors", {})
+    save_captioner(model, tmp_path / "captioner.safetensors", {"note": 1})
+    return model, tmp_path / "captioner.safetensors"
+
+
+def test_a_saved_captioner_comes_back_the_same(saved):
+    model, path = saved
+    again = load_captioner(path)
+    assert again.vocabulary == model.vocabulary and again.name == "scenes/grid_td"
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    image = picture(1)
+    assert again.caption(image).words == model.caption(image).words
+    assert load_captioner(path.parent).name == again.name  # the folder stands for the file in it
+
+
+def test_another_encoder_is_refused(saved):
+    path = saved[1]
+    with pytest.raises(cx.ModelError, match="trained on another encoder"):
+        load_captioner(path, encoder=captioner(2).float().encoder)
+    save_encoder(captioner(3).float().encoder, path.parent / "encoder.safetensors", {})
+    with pytest.raises(cx.ModelError, match="not interchangeable"):
+        load_captioner(path)
+
+
+def test_damaged_and_foreign_files_are_refused(saved, tmp_path):
+    path = saved[1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(cx.ModelError, match="safetensors") as caught:
+        load_captioner(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(cx.ModelError, match="holds no captioner"):
+        load_captioner(path.parent / "encoder.safetensors")
+    (tmp_path / "pickle.bin").write_bytes(b"\x80\x04\x95cos\nsystem\n")
+    with pytest.raises(cx.ModelError, match="not a readable safetensors file"):
+        load_captioner(tmp_path / "pickle.bin")
+    with pytest.raises(cx.ModelError, match="no captioner 'nobody/knows'"):
+        load_captioner("nobody/knows")
+
+
+def test_vgg16_is_the_papers_encoder():
+    encoder = Encoder(VGG16_BLOCKS, 224)
+    assert (encoder.grid, encoder.channels) == (14, 512)
+    assert list(encoder.features.state_dict())[-2:] == ["28.weight", "28.bias"]  # relu5_3 and no pooling after it
+    assert sum(p.numel() for p in encoder.parameters()) == 14_714_688
+
+
+def test_the_decoder_follows_the_papers_equations():
+    model, image, ids = captioner(4), picture(4), [5, 6, 7]
+    run = model.unroll(model.see(image), ids)
+    assert run.fused.shape[0] == 4
+    assert torch.allclose(run.attention.sum(1), torch.ones(4).double())  # eq. (7)
+    assert ((run.beta > 0) & (run.beta < 1)).all()  # eq. (10)
+    caption = model.read(image, "w1 w2 w3")
+    log_p = torch.log_softmax(model.decoder.fc(run.fused), -1)
+    assert torch.allclose(caption.log_probs, torch.stack([log_p[0, 5], log_p[1, 6], log_p[2, 7]]))
+
+
+def test_word_scores_are_the_logits():
+    model, ids = captioner(5), [5, 6]
+    run = model.unroll(model.see(picture(5)), ids)
+    logits = model.decoder.fc(run.fused)
+    scores = word_scores(model, run, ids, [1, 2], PLAIN)
+    assert torch.allclose(scores, torch.stack([logits[1, 6], logits[2, 2]]))
+
+
+def test_a_gradient_is_the_slope_of_the_logit():
+    """Finite differences through the whole decoder: A and the embedded words, all time steps."""
+    from capxai_core.models.captioner import derivatives
+
+    model, ids = captioner(6), [5, 6, 5]
+    a = model.see(picture(6)).requires_grad_()
+    run = model.unroll(a, ids)
+    g_a, _ = derivatives(word_scores(model, run, ids, [2], PLAIN), [a, run.embedded])
+    direction = torch.randn_like(a)
+
+    def logit(step):
+        moved = model.unroll((a + step * direction).detach(), ids)
+        return word_scores(model, moved, ids, [2], PLAIN).item()
+
+    slope = (logit(1e-6) - logit(-1e-6)) / 2e-6
+    assert (g_a[0] * direction).sum().item() == pytest.approx(slope, rel=1e-5)
+
+
+def test_own_captions_may_hold_unknown_words():
+    model = captioner(7)
+    caption = model.read(picture(7), ["w1", "zebra"])
+    assert caption.words == ("w1", "<unk>") and not caption.ended
+    with pytest.raises(cx.RequestError, match="at least one word"):
+        model.read(picture(7), "")
+
+
+def test_wrong_requests_name_what_exists():
+    model, image = captioner(8), picture(8)
+    caption = model.read(image, "w1 w2")
+    for wrong, message in [
+        ({"method": "lime"}, "known: attention, gradcam, lrp"),
+        ({"words": [2]}, "positions 0 to 1"),
+        ({"words": [-1]}, "positions 0 to 1"),
+        ({"words": []}, "no word to explain"),
+        ({"epsilom": 1.0}, "it has: epsilon"),
+    ]:
+        with pytest.raises(cx.RequestError, match=message):
+            cx.explain(model, image, caption, **wrong)
+    with pytest.raises(cx.RequestError, match="tensor \\(3, H, W\\)"):
+        cx.explain(model, image[0], caption)
+
+
+def test_the_shipped_captioner_explains_a_scene():
+    model, scene = cx.load_captioner("scenes/grid_td"), cx.sample_scene(11, "test")
+    image = scene.render(model.size)
+    caption = model.caption(image)
+    assert caption.ended and len(caption.words) >= 3
+    explanation = cx.explain(model, image, caption, include_end=True)
+    t = len(caption.words) + 1
+    assert explanation.image.shape == (t, model.size, model.size) and explanation.words.shape == (t, t)
+    assert explanation.targets[-1] == "<end>" and explanation.tokens[0] == "<start>"
+    assert explanation.budget.residual.max() < 1e-5
+    assert "drawn scenes" in model.warning

@@ -1,0 +1,143 @@
+"""Training: that it learns, resumes to the same weights, and refuses what it cannot resume from."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from small import picture
+
+import capxai_core as cx
+from capxai_core.models.captioner import load_captioner
+from capxai_core.models.encoder import Encoder
+from capxai_core.training import captioning
+from capxai_core.training.captioning import Recipe, caption_loss, cider, pad_captions, train_captioner
+from capxai_core.training.features import FeatureCache
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(d=16, k=8, min_count=1, epochs=3, images=4, captions=2, lr=5e-3, val_images=6, patience=9)
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """A picture that is mostly one colour, and captions that name it."""
+
+    seed: int
+    split: str
+
+    @property
+    def name(self):
+        return f"{self.split}-{self.seed}"
+
+    @property
+    def captions(self):
+        return (("a", ("red", "green", "blue")[self.seed % 3], "thing"),) * (2 + self.seed % 2)
+
+    @property
+    def objects(self):
+        return ()
+
+    def image(self):
+        image = picture(self.seed) * 0.3
+        image[self.seed % 3] += 0.6
+        return image
+
+
+EXAMPLES = [Coloured(i, "train") for i in range(24)] + [Coloured(i, "val") for i in range(6)]
+
+
+def train(folder, **changes):
+    torch.manual_seed(0)
+    encoder = Encoder(((8,), (12,)), 16).eval().requires_grad_(False)
+    for p in encoder.parameters():
+        torch.nn.init.normal_(p, std=0.4)
+    recipe = RECIPE.model_copy(update=changes)
+    path = train_captioner("grid_td", "test", encoder, EXAMPLES, recipe, folder, folder / "features", CPU)
+    return path, encoder
+
+
+def last_weights(folder):
+    return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
+    train(tmp_path / "whole")
+
+    def power_cut(self, batch, i):
+        if self.current_epoch == 1 and i == 3:
+            raise KeyboardInterrupt
+        return step(self, batch, i)
+
+    step = captioning.CaptionTraining.training_step
+    monkeypatch.setattr(captioning.CaptionTraining, "training_step", power_cut)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(tmp_path / "cut")
+    monkeypatch.undo()
+    path, _ = train(tmp_path / "cut")
+    whole, cut = last_weights(tmp_path / "whole"), last_weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    assert path.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
+    log = (tmp_path / "cut" / "log.csv").read_text().splitlines()
+    assert log[0].startswith("epoch,loss,cider,lr,captions_per_s") and len(log) == 4
+    assert (tmp_path / "cut" / "curves.png").stat().st_size > 1000
+
+
+def test_a_captioner_learns_what_is_there_to_learn(tmp_path):
+    path, encoder = train(tmp_path, epochs=20, patience=20, dropout=0.1, embedding_dropout=0.0, decay=1.0)
+    model = load_captioner(path, encoder)
+    said = [model.caption(e.image()).words for e in EXAMPLES[-6:]]
+    assert said == [e.captions[0] for e in EXAMPLES[-6:]]
+
+
+def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    with pytest.raises(cx.ModelError, match="another recipe"):
+        train(tmp_path, lr=1.0)
+    checkpoint = tmp_path / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    with pytest.raises(cx.ModelError, match="cannot be resumed from"):
+        train(tmp_path)
+
+
+def test_features_go_on_where_they_stopped(tmp_path):
+    encoder = Encoder(((4,), (6,)), 16).eval().requires_grad_(False)
+    cache = FeatureCache(encoder, EXAMPLES, tmp_path)
+    cache.fill(CPU)
+    wanted = encoder(torch.cat([encoder.normalise(e.image()) for e in EXAMPLES]))
+    assert (cache[[e.name for e in EXAMPLES]] - wanted).norm() < 0.02 * wanted.norm()  # half precision
+    (cache.folder / "done.json").write_text(json.dumps({"images": 16}))
+    store = np.load(cache.folder / "features.npy", mmap_mode="r+")
+    store[:16], store[16:] = 7, 0
+    store.flush()
+    cache.fill(CPU)
+    again = cache[[e.name for e in EXAMPLES]]
+    assert (again[:16] == 7).all()  # what was done is not done again
+    assert (again[16:] - wanted[16:]).norm() < 0.02 * wanted.norm()
+    assert FeatureCache(Encoder(((4,), (6,)), 16), EXAMPLES, tmp_path).folder != cache.folder
+
+
+def test_the_loss_is_the_cross_entropy_of_each_next_word():
+    from small import captioner
+
+    model = captioner(1)
+    a = torch.cat([model.see(picture(1)), model.see(picture(2))])
+    spoken = [[5, 6, 7], [8], [9, 9], [4, 5, 6]]  # two captions of each picture
+    loss = caption_loss(model.decoder, a, pad_captions(spoken), 0.0, 0.0)
+    losses = []
+    for row, ids in enumerate(spoken):
+        logits = model.decoder.fc(model.unroll(a[row // 2 : row // 2 + 1], ids).fused)
+        losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor([*ids, 2]), reduction="none"))
+    assert loss.item() == pytest.approx(torch.cat(losses).mean().item(), rel=1e-6)
+
+
+def test_cider_rewards_the_reference():
+    references = [[("a", "dog", "runs"), ("the", "dog", "is", "running")], [("a", "cat", "sits"), ("one", "cat")]]
+    right, wrong = [r[0] for r in references], [references[1][0], references[0][0]]
+    assert cider(references, right) > 1 > cider(references, wrong)
+
+
+def test_training_without_a_split_says_so(tmp_path):
+    encoder = Encoder(((4,), (6,)), 16)
+    with pytest.raises(cx.DataError, match="'train' and the 'val' split"):
+        train_captioner("grid_td", "test", encoder, EXAMPLES[:3], RECIPE, tmp_path, tmp_path, CPU)
