@@ -41,6 +41,8 @@ bench: .venv/installed ## time the explanations (table and JSON)
 train: .venv/installed ## train the shipped weights of the default profile anew
 	$(BIN)/capxai train --profile scenes --model encoder
 	$(BIN)/capxai train --profile scenes --model grid_td
+	cp runs/scenes/encoder.safetensors runs/scenes/encoder.md capxai_core/pretrained/scenes/
+	for f in safetensors md; do cp runs/scenes/grid_td/captioner.$$f capxai_core/pretrained/scenes/grid_td.$$f; done
 
 lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras \

@@ -1,5 +1,6 @@
 """Training: that it learns, resumes to the same weights, and refuses what it cannot resume from."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -81,6 +82,8 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
     log = (tmp_path / "cut" / "log.csv").read_text().splitlines()
     assert log[0].startswith("epoch,loss,cider,lr,captions_per_s") and len(log) == 4
     assert (tmp_path / "cut" / "curves.png").stat().st_size > 1000
+    card = (tmp_path / "cut" / "captioner.md").read_text()
+    assert "--profile test --model grid_td --seed 1" in card and hashlib.sha256(path.read_bytes()).hexdigest() in card
 
 
 def test_a_captioner_learns_what_is_there_to_learn(tmp_path):

@@ -222,6 +222,7 @@ def find_weights(name: str | Path) -> Path:
         Path(name),
         Path(name) / "captioner.safetensors",
         Path("runs") / name / "captioner.safetensors",
+        Path("../runs") / name / "captioner.safetensors",  # from a notebook in book/
         PRETRAINED / f"{name}.safetensors",
     ]
     found = next((path for path in candidates if path.is_file()), None)
@@ -237,8 +238,8 @@ def find_weights(name: str | Path) -> Path:
 def _encoder_of(kind: str, path: Path) -> Encoder:
     if kind == "vgg16":
         return vgg16()
-    beside = path.parent / "encoder.safetensors"
-    return load_encoder(beside if beside.is_file() else PRETRAINED / "scenes" / "encoder.safetensors")
+    beside = [path.parent / "encoder.safetensors", path.parent.parent / "encoder.safetensors"]
+    return load_encoder(next((p for p in beside if p.is_file()), PRETRAINED / "scenes" / "encoder.safetensors"))
 
 
 def read_metadata(path: Path, key: str) -> dict[str, Any]:

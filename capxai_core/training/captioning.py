@@ -24,6 +24,7 @@ from capxai_core.errors import DataError, ModelError
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
+from capxai_core.training.card import fingerprint, write_card
 from capxai_core.training.features import FeatureCache, has_bfloat16
 
 Batch = tuple[Tensor, Tensor]
@@ -155,9 +156,8 @@ def train_captioner(
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
-    Resumes from `folder/last.ckpt` where there is one.
-
-    Writes into `folder`: captioner.safetensors (best epoch), last.ckpt, log.csv, curves.png; features go to `cache`.
+    Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: captioner.safetensors (best epoch) with
+    its model card, last.ckpt, log.csv, curves.png; features go to `cache`.
     """
     train = [e for e in examples if e.split == "train"]
     judged = [e for e in examples if e.split == "val"][: recipe.val_images]
@@ -197,7 +197,20 @@ def train_captioner(
         if trainer.global_step or not checkpoint.is_file():
             raise
         raise ModelError(f"{checkpoint}: cannot be resumed from ({error}); delete it to train from the start") from None
-    return folder / "captioner.safetensors"
+    weights = folder / "captioner.safetensors"
+    best = max(module.history, key=lambda row: row["cider"])
+    facts = {
+        "validation CIDEr-D": f"{best['cider']:.3f} ({len(judged)} images, beam {recipe.beam_size}, chosen on these)",
+        "epoch": f"{best['epoch']} of {len(module.history)}",
+        "training images": len(train),
+        "vocabulary": len(vocabulary),
+        "data": fingerprint(examples),
+        "encoder": encoder.fingerprint(),
+        "recipe": recipe.model_dump(),
+    }
+    command = f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
+    write_card(weights, f"{profile}/{architecture}", profile, command, facts)
+    return weights
 
 
 def quiet_lightning() -> None:

@@ -18,6 +18,7 @@ from capxai_core.data.scenes.world import PEOPLE, verb_of
 from capxai_core.models.captioner import save_encoder
 from capxai_core.models.encoder import MEAN, SCENES_BLOCKS, STD, Encoder
 from capxai_core.training.captioning import quiet_lightning
+from capxai_core.training.card import write_card
 from capxai_core.training.features import has_bfloat16
 
 SIZE = 128
@@ -112,6 +113,8 @@ def train_encoder(folder: Path, images: int = 8000, epochs: int = 16, seed: int 
     path = folder / "encoder.safetensors"
     trained = {"images": images, "epochs": epochs, "seed": seed, "auc": auc, "mean_auc": mean}
     save_encoder(module.encoder, path, trained)
+    command = f"capxai train --profile scenes --model encoder --seed {seed}"
+    write_card(path, "scenes encoder", "scenes", command, trained)
     return path
 
 

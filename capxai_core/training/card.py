@@ -1,0 +1,41 @@
+"""The model card that the training command writes beside the weights."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from capxai_core.data.examples import Example
+
+LIMITS = {
+    "scenes": "Knows only drawn scenes: what it makes of a photograph means nothing. The captions repeat the habits "
+    "documented in `capxai_core/data/scenes/world.py`, among them shirts that nobody wears; that is what it is for.",
+}
+REPEATS = "Repeats the habits of its training captions, right or wrong for the picture at hand; for research."
+
+
+def write_card(weights: Path, title: str, profile: str, command: str, facts: Mapping[str, object]) -> Path:
+    """Write `<weights>.md`: what the weights are, the command that makes them, `facts` as a table, and their limits."""
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    rows = {"made by": f"`{command}`", **facts, "SHA-256 of the file": digest}
+    table = [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
+    text = "\n".join([f"# {title}", "", LIMITS.get(profile, REPEATS), "", "| | |", "|---|---|", *table, ""])
+    card = weights.with_suffix(".md")
+    partial = card.with_name(f".{card.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, card)
+    return card
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """SHA-256 of names, splits and captions: which data a model was trained on."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr((example.name, example.split, example.captions)).encode())
+    return digest.hexdigest()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
