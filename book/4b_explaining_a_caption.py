@@ -87,7 +87,7 @@ cx.table_words(explanations, verb).set_uuid("is")
 # before, and how much biases, the stabiliser and blocked units kept.
 
 # %%
-cx.Explorer(image, explanations[::-1])
+cx.Explorer(scene.scene.render(512), explanations[::-1])
 
 # %% [markdown]
 # ## What to make of it

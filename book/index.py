@@ -28,8 +28,8 @@ scene, caption = next(
     for scene, caption in captioned
     if "shirt" in caption.words and not any("shirt" in thing.words for thing in scene.objects)
 )
-image, methods = scene.image(), ("lrp", "gradcam", "attention")
-view = cx.Explorer(image, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
+image, picture, methods = scene.image(), scene.scene.render(512), ("lrp", "gradcam", "attention")
+view = cx.Explorer(picture, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
 view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
