@@ -302,7 +302,7 @@ import capxai_core as cx
 from capxai_core.lrp import reference
 
 captioner = cx.load_captioner(f"{profile}/{model}")
-image = cx.load_scenes("test", 1, seed)[0].image()
+image = cx.load_examples(profile, "test", 1, seed)[0].image()
 caption = captioner.caption(image)
 print(caption)
 

@@ -28,20 +28,18 @@ seed = 1
 # %% [markdown]
 # ## The picture and what the model says
 #
-# We take the first scene of a test run whose caption has an *is* after something that is really there.
+# We take the first picture of a test run whose caption has an *is* after something that is really there.
 
 # %%
 import capxai_core as cx
 
 captioner = cx.load_captioner(f"{profile}/{model}")
-scenes = cx.load_scenes("test", 100, seed)
-captioned = ((scene, captioner.caption(scene.image()).words) for scene in scenes)
-scene = next(
-    scene
-    for scene, words in captioned
-    if "is" in words and any(words[words.index("is") - 1] in thing.words for thing in scene.objects)
+examples = cx.load_examples(profile, "test", 100, seed)
+captioned = ((example, captioner.caption(example.image()).words) for example in examples)
+example = next(
+    example for example, words in captioned if "is" in words and example.supports(words[words.index("is") - 1])
 )
-image = scene.image()
+image = example.image()
 caption = captioner.caption(image)
 print(caption)
 
@@ -87,7 +85,7 @@ cx.table_words(explanations, verb).set_uuid("is")
 # before, and how much biases, the stabiliser and blocked units kept.
 
 # %%
-cx.Explorer(scene.scene.render(512), explanations[::-1])
+cx.Explorer(example.display(), explanations[::-1])
 
 # %% [markdown]
 # ## What to make of it

@@ -22,14 +22,13 @@ seed = 1
 import capxai_core as cx
 
 captioner = cx.load_captioner(f"{profile}/{model}")
-captioned = ((scene, captioner.caption(scene.image())) for scene in cx.load_scenes("counter", 100, seed))
-scene, caption = next(
-    (scene, caption)
-    for scene, caption in captioned
-    if "shirt" in caption.words and not any("shirt" in thing.words for thing in scene.objects)
+examples = cx.load_examples(profile, "counter", 100, seed)
+captioned = ((example, captioner.caption(example.image())) for example in examples)
+example, caption = next(
+    (example, caption) for example, caption in captioned if "shirt" in caption.words and not example.supports("shirt")
 )
-image, picture, methods = scene.image(), scene.scene.render(512), ("lrp", "gradcam", "attention")
-view = cx.Explorer(picture, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
+image, methods = example.image(), ("lrp", "gradcam", "attention")
+view = cx.Explorer(example.display(), [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
 view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 

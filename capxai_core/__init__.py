@@ -5,6 +5,7 @@ from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scen
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch
 from capxai_core.models.captioner import Caption, Captioner, load_captioner
+from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import figure_words, table_words
@@ -29,6 +30,7 @@ __all__ = [
     "export_coco",
     "figure_words",
     "load_captioner",
+    "load_examples",
     "load_image",
     "load_scenes",
     "sample_scene",

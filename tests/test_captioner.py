@@ -1,12 +1,16 @@
 """Captioners: what they compute, and that they are saved, found and refused as they should be."""
 
+from urllib.error import URLError
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from small import captioner, picture
+from torchvision.models import VGG16_Weights
 
 import capxai_core as cx
 from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, word_scores
-from capxai_core.models.encoder import VGG16_BLOCKS, Encoder
+from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, vgg16
 from capxai_core.models.ops import PLAIN
 
 
@@ -134,3 +138,38 @@ def test_the_shipped_captioner_explains_a_scene():
     assert explanation.targets[-1] == "<end>" and explanation.tokens[0] == "<start>"
     assert explanation.budget.residual.max() < 1e-5
     assert "drawn scenes" in model.warning
+
+
+def test_vgg16_comes_from_the_data_folder_else_from_torchvision_else_says_what_to_do(tmp_path, monkeypatch):
+    weights = {name: value.half() for name, value in Encoder(VGG16_BLOCKS, 224).state_dict().items()}
+    (tmp_path / "vgg16").mkdir()
+    save_file(weights, tmp_path / "vgg16" / "vgg16_features.fp16.safetensors")
+    monkeypatch.setenv("CAPXAI_DATA", str(tmp_path))
+    encoder = vgg16()
+    assert torch.equal(encoder.features[0].weight, weights["features.0.weight"].float())
+
+    monkeypatch.setenv("CAPXAI_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(
+        VGG16_Weights, "get_state_dict", lambda *_, **__: {**encoder.state_dict(), "classifier.0.bias": 1}
+    )
+    assert vgg16().fingerprint() == encoder.fingerprint()
+
+    def offline(*_, **__):
+        raise URLError("no network")
+
+    monkeypatch.setattr(VGG16_Weights, "get_state_dict", offline)
+    with pytest.raises(cx.ModelError, match=r"no file .*elsewhere.*no network.*set CAPXAI_DATA"):
+        vgg16()
+    del weights["features.28.bias"]
+    save_file(weights, tmp_path / "vgg16" / "vgg16_features.fp16.safetensors")
+    with pytest.raises(cx.ModelError, match=r"lacks tensor 'features\.28\.bias'"):
+        vgg16(tmp_path)
+
+
+def test_a_captioner_explains_alike_from_float64_to_float32():
+    model, image = captioner(9), picture(9)
+    caption = model.read(image, "w1 w2 w3")
+    exact = cx.explain(model, image, caption)
+    single = cx.explain(model.float(), image, caption)
+    assert (single.image - exact.image).norm() < 1e-4 * exact.image.norm()
+    assert (single.words - exact.words).norm() < 1e-4 * exact.words.norm()

@@ -13,8 +13,9 @@ import capxai_core as cx
 from capxai_core.models.captioner import load_captioner
 from capxai_core.models.encoder import Encoder
 from capxai_core.training import captioning
-from capxai_core.training.captioning import Recipe, caption_loss, cider, pad_captions, train_captioner
+from capxai_core.training.captioning import caption_loss, cider, pad_captions, train_captioner
 from capxai_core.training.features import FeatureCache
+from capxai_core.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(d=16, k=8, min_count=1, epochs=3, images=4, captions=2, lr=5e-3, val_images=6, patience=9)
@@ -38,6 +39,12 @@ class Coloured:
     @property
     def objects(self):
         return ()
+
+    def display(self):
+        return self.image()
+
+    def supports(self, word):
+        return word in self.captions[0]
 
     def image(self):
         image = picture(self.seed) * 0.3

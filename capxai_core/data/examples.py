@@ -54,6 +54,12 @@ class Example(Protocol):
     def image(self) -> Tensor:
         """The picture as float32 (3, H, W) in [0, 1]."""
 
+    def display(self) -> Tensor:
+        """The same picture for people to look at, perhaps in finer resolution."""
+
+    def supports(self, word: str) -> bool:
+        """Whether a caption that uses this object word is right to: the ground truth of section IV-B3."""
+
 
 @dataclass(frozen=True)
 class FileExample:
@@ -68,3 +74,11 @@ class FileExample:
     def image(self) -> Tensor:
         """Decode the file: float32 (3, H, W) in [0, 1]; `ImageError` where it cannot be."""
         return load_image(self.path)
+
+    def display(self) -> Tensor:
+        """The file as it is."""
+        return self.image()
+
+    def supports(self, word: str) -> bool:
+        """As in the paper: whether any reference caption has the word."""
+        return any(word in caption for caption in self.captions)

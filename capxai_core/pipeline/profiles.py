@@ -11,7 +11,7 @@ from capxai_core.data.scenes import load_scenes
 from capxai_core.errors import DataError, RequestError
 from capxai_core.models.captioner import PRETRAINED, load_encoder
 from capxai_core.models.encoder import Encoder, vgg16
-from capxai_core.training.captioning import Recipe
+from capxai_core.training.recipe import Recipe
 
 SCENES = {"train": 6000, "val": 500, "test": 300, "counter": 300}
 
@@ -43,6 +43,22 @@ def find_profile(name: str) -> Profile:
     if name not in PROFILES:
         raise RequestError(f"unknown profile '{name}'; known: {', '.join(PROFILES)}")
     return PROFILES[name]
+
+
+def load_examples(profile: str, split: str, n: int, seed: int = 0, data: Path | None = None) -> list[Example]:
+    """The first n examples of a split of a profile's data; for `scenes`, another seed gives other scenes.
+
+    `counter`, the split where habits mislead, exists in `scenes` only; elsewhere `test` stands for it.
+    `RequestError` for an unknown profile or split, `DataError` where the data are not to be found.
+    """
+    if profile == "scenes":
+        return list(load_scenes(split, n, seed))
+    chosen = find_profile(profile)
+    wanted = "test" if split == "counter" else split
+    found = [example for example in chosen.examples(data_root(data)) if example.split == wanted]
+    if not found:
+        raise RequestError(f"profile '{profile}' has no split '{split}'")
+    return found[:n]
 
 
 def _scenes(_: Path) -> Sequence[Example]:

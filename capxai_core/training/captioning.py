@@ -13,7 +13,6 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -26,32 +25,9 @@ from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
 from capxai_core.training.card import fingerprint, write_card
 from capxai_core.training.features import FeatureCache, has_bfloat16
+from capxai_core.training.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor]
-
-
-class Recipe(BaseModel):
-    """How a captioner is trained; sizes are the paper's unless a profile says otherwise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    d: int = Field(default=512, description="size of embedding and LSTM states")
-    k: int = Field(default=196, description="hidden units of the attention")
-    min_count: int = Field(default=3, description="rarer words become <unk>")
-    epochs: int = Field(default=12, ge=1)
-    patience: int = Field(default=3, description="epochs without a better validation CIDEr before stopping")
-    images: int = Field(default=32, description="images a batch, each with `captions` of its captions")
-    captions: int = 5
-    lr: float = 5e-4
-    constant_epochs: int = Field(default=3, description="epochs before the learning rate starts to shrink")
-    decay: float = Field(default=0.85, description="factor on the learning rate for every epoch after those")
-    weight_decay: float = 1e-4
-    dropout: float = Field(default=0.5, description="of what fc reads")
-    embedding_dropout: float = 0.3
-    clip: float = Field(default=2.0, description="norm to which gradients are clipped")
-    val_images: int = Field(default=500, description="validation images captioned after every epoch")
-    beam_size: int = 3
-    seed: int = 1
 
 
 class CaptionTraining(L.LightningModule):

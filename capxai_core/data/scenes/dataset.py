@@ -52,6 +52,14 @@ class SceneExample:
         """The picture, float32 (3, size, size) in [0, 1]."""
         return self.scene.render(self.size)
 
+    def display(self) -> Tensor:
+        """The same scene, drawn large."""
+        return self.scene.render(512)
+
+    def supports(self, word: str) -> bool:
+        """Whether something that can be seen is called so; the captions, written from habit, do not count."""
+        return any(word in seen.words for seen in self.objects)
+
 
 def load_scenes(split: str, n: int, seed: int = 0, size: int = 128) -> list[SceneExample]:
     """The first `n` scenes of a split; another `seed` gives entirely other scenes. Nothing is drawn yet."""

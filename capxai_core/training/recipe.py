@@ -1,0 +1,27 @@
+"""The settings of a training."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recipe(BaseModel):
+    """How a captioner is trained; sizes are the paper's unless a profile says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    d: int = Field(default=512, description="size of embedding and LSTM states")
+    k: int = Field(default=196, description="hidden units of the attention")
+    min_count: int = Field(default=3, description="rarer words become <unk>")
+    epochs: int = Field(default=12, ge=1)
+    patience: int = Field(default=3, description="epochs without a better validation CIDEr before stopping")
+    images: int = Field(default=32, description="images a batch, each with `captions` of its captions")
+    captions: int = 5
+    lr: float = 5e-4
+    constant_epochs: int = Field(default=3, description="epochs before the learning rate starts to shrink")
+    decay: float = Field(default=0.85, description="factor on the learning rate for every epoch after those")
+    weight_decay: float = 1e-4
+    dropout: float = Field(default=0.5, description="of what fc reads")
+    embedding_dropout: float = 0.3
+    clip: float = Field(default=2.0, description="norm to which gradients are clipped")
+    val_images: int = Field(default=500, description="validation images captioned after every epoch")
+    beam_size: int = 3
+    seed: int = 1
