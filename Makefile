@@ -28,6 +28,7 @@ test: .venv/installed ## run the tests; the last lines say what could not run an
 
 lint: .venv/installed ## ruff on everything, mypy --strict on the package
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 lab: .venv/installed ## open the chapters as notebooks in JupyterLab
