@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "capxai_core").rglob("*.py"))
-ROOMS = ["errors", "data", "models", "lrp", "methods", "evaluate", "training", "views", "pipeline", "cli"]
+ROOMS = ["errors", "files", "data", "models", "lrp", "methods", "evaluate", "training", "views", "pipeline", "cli"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
