@@ -35,12 +35,12 @@ import capxai_core as cx
 
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "test", 100, seed)
-captioned = ((example, captioner.caption(example.image()).words) for example in examples)
-example = next(
-    example for example, words in captioned if "is" in words and example.supports(words[words.index("is") - 1])
-)
+captioned = ((example, captioner.caption(example.image())) for example in examples)
+grounded = ((e, c) for e, c in captioned if "is" in c.words and e.supports(c.words[c.words.index("is") - 1]))
+found = next(grounded, None)
+assert found, 'no caption of the first 100 pictures has an "is" after something really there: try another seed'
+example, caption = found
 image = example.image()
-caption = captioner.caption(image)
 print(caption)
 
 # %% [markdown]
@@ -75,7 +75,7 @@ cx.figure_words(image, explanations, [verb - 1, last, verb])
 # which it reads as grammar: the verb follows from its subject.
 
 # %%
-cx.table_words(explanations, verb).set_uuid("is")
+cx.table_words(explanations, verb)
 
 # %% [markdown]
 # ## All words

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page
-from test_views import HOSTILE, WORDS, explained, picture
+from test_views import HOSTILE, WORDS, accounted, explained, picture
 
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.page import write_gallery, write_page
@@ -127,6 +127,28 @@ def test_a_method_without_word_scores_says_so_and_has_no_account(view: Locator) 
     assert "gives earlier words no relevance" in view.locator(".legend").inner_text()
     assert not view.locator(".account").is_visible()
     assert set(colours(view)[:4]) == {"rgba(0, 0, 0, 0)"}
+
+
+@pytest.mark.parametrize(
+    ("terms", "headline"),
+    [
+        ((2.0, 1.0, 5.0), "40\u202f% seen · 20\u202f% guessed"),
+        ((-4.93, 10.15, 5.8), "picture −4.93, earlier words +10.15 of a score of 5.80"),
+        ((2.0, -1.0, 0.0), "picture +2.00, earlier words −1.00 of a score of 0.00"),
+    ],
+)
+def test_the_headline_speaks_of_shares_only_where_they_are(
+    page: Page, tmp_path: Path, terms: tuple[float, float, float], headline: str
+) -> None:
+    page.goto(write_page(tmp_path / "page.html", [("dog.jpg", picture(), [accounted(*terms)])], "Account").as_uri())
+    assert page.locator(".seen").text_content() == headline
+
+
+def test_a_caption_without_words_is_shown(page: Page, tmp_path: Path) -> None:
+    page.goto(write_page(tmp_path / "page.html", [("dog.jpg", picture(), explained(()))], "Nothing said").as_uri())
+    view = page.locator(".explorer")
+    assert [text.split()[0] for text in view.locator(".token").all_inner_texts()] == ["<start>", "<end>"]
+    assert "LRP for “<end>”" in view.locator(".status").inner_text()
 
 
 def test_the_slider_leads_from_the_picture_to_the_map(view: Locator) -> None:

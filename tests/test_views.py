@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -64,6 +65,14 @@ def one_map(image: torch.Tensor, signed: bool = True) -> Explanation:
     return Explanation(method, caption, (0,), image[None], None, torch.ones(1), signed)
 
 
+def accounted(pixels: float, words: float, logit: float = 5.0) -> Explanation:
+    """LRP's explanation, with this account for every word; biases make up the rest."""
+    lrp = explained()[0]
+    terms = (logit, pixels, words, logit - pixels - words, 0.0, 0.0)
+    budget = Budget(*(torch.full_like(lrp.logits, term) for term in terms))
+    return replace(lrp, logits=budget.logit, budget=budget)
+
+
 def state(fragment: str) -> dict:
     return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', fragment, re.S)[1])
 
@@ -112,15 +121,37 @@ def test_alt_text_of_halves_of_everywhere_and_of_nothing() -> None:
 
 
 def test_alt_text_names_the_words_and_the_share_of_the_pixels() -> None:
-    lrp = explained()[0]
+    lrp = accounted(pixels=2.0, words=1.0)
     row = 3
     scores = lrp.words[row, : row + 1]
     said = alt_text(lrp, row)
     assert f"“{lrp.tokens[int(scores.argmax())]}” speaks most for it (+{scores.max():.2f})" in said
-    assert f"{round(100 * lrp.pixel_share[row].item())}\u202f% of its score".replace("-", "−") in said
+    assert "40\u202f% of its score 5.00 reached the pixels." in said
     assert "for “<end>”" in alt_text(lrp, len(WORDS))
     with pytest.raises(RequestError, match="no word 9"):
         alt_text(lrp, 9)
+
+
+def test_alt_text_says_amounts_where_the_terms_are_no_shares_of_the_score() -> None:
+    said = alt_text(accounted(pixels=-4.93, words=10.15, logit=5.8), 2)
+    assert "Of its score 5.80, −4.93 reached the pixels and +10.15 the earlier words." in said
+    assert "of its score" not in said
+    assert "Of its score 5.00, +2.00 reached the pixels and −1.00 the" in alt_text(accounted(2.0, -1.0), 2)
+    assert "Of its score 0.00, +2.00 reached the pixels" in alt_text(accounted(2.0, -1.0, logit=0.0), 2)
+    assert "60\u202f% of its score −5.00 reached" in alt_text(accounted(-3.0, -1.0, logit=-5.0), 2)
+
+
+def test_a_caption_without_words_has_its_end_explained(tmp_path: Path) -> None:
+    shown = explained(())
+    assert shown[0].targets == ("<end>",)
+    assert "LRP for “<end>”" in alt_text(shown[0], 0) and "“<start>”" in alt_text(shown[0], 0)
+    plate = figure_words(picture(), shown)
+    assert plate.alt.count("for “<end>”") == 3 and plate._repr_html_().startswith("<img")
+    assert list(table_words(shown, 0).data.columns) == ["<start>"]
+    assert Explorer(picture(), shown).word == 0
+    assert (
+        "LRP for “<end>”" in Reader(write_page(tmp_path / "page.html", [("x", picture(), shown)], "x").read_text()).text
+    )
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
@@ -205,6 +236,13 @@ def test_table_words_is_normalised_by_the_largest_score() -> None:
     scores = lrp.words[6, :7]
     assert table.loc["LRP"].to_numpy() == pytest.approx((scores / scores.abs().max()).numpy())
     assert "&lt;start&gt;" in styler.to_html()
+
+
+def test_tables_have_the_same_id_each_time_and_one_of_their_own() -> None:
+    tables = [table_words(explained(), row).to_html() for row in (0, 5, 6)]  # rows 0 and 5 are both of “a”
+    assert tables == [table_words(explained(), row).to_html() for row in (0, 5, 6)]
+    assert len({re.search(r'<table id="(\w+)"', table)[1] for table in tables}) == 3
+    assert "<table" in table_words(explained()[2:], 0).to_html()
 
 
 # The explorer
@@ -319,3 +357,20 @@ def test_a_gallery_links_a_page_for_every_picture(tmp_path: Path) -> None:
         assert "Careful" in page and 'href="index.html"' in page
     assert " ".join(WORDS) in read.text
     assert not any("onerror" in attributes for _, attributes in read.tags)
+
+
+def test_a_gallery_without_pictures_leaves_nothing(tmp_path: Path) -> None:
+    assert write_gallery(tmp_path / "out", iter(()), "Photos") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shorter_gallery_removes_the_pages_of_a_longer_one_and_no_other_file(tmp_path: Path) -> None:
+    entries = [(name, picture(), explained()) for name in ("one.jpg", "two.jpg", "three.jpg")]
+    write_gallery(tmp_path, entries, "Three")
+    write_page(tmp_path / "2024-report.html", entries[:1], "Mine")
+    (tmp_path / "0003-notes.html").write_bytes(b"<p>mine \xff")
+    (tmp_path / "0004-folder.html").mkdir()
+    write_gallery(tmp_path, [entries[2]], "One")
+    kept = ["0001-three.html", "0003-notes.html", "0004-folder.html", "2024-report.html", "index.html"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == kept
+    assert '<meta name="generator" content="capxai">' in (tmp_path / "0001-three.html").read_text()

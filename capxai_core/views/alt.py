@@ -1,7 +1,5 @@
 """What a view says in words: every sentence is computed from the explanation it describes."""
 
-import math
-
 from torch import Tensor
 
 from capxai_core.errors import RequestError
@@ -88,8 +86,13 @@ def alt_text(explanation: Explanation, row: int) -> str:
         if scores[worst] < 0:
             said.append(f"“{explanation.tokens[worst]}” most against it ({number(scores[worst], signed=True)})")
         text += f" Of the words before it, {', '.join(said)}." if said else " The words before it play no part."
-    share = explanation.pixel_share
-    if share is not None and math.isfinite(share[row].item()):
-        score = number(explanation.logits[row].item())
-        text += f" {percent(share[row].item())} of its score {score} reached the pixels."
+    if explanation.budget is not None:
+        of = explanation.budget
+        score, pixels, words = (term[row].item() for term in (of.logit, of.pixels, of.words))
+        # Terms of both signs may exceed the score they add up to: they are shares of it only between none and all.
+        if score and all(0 <= term / score <= 1 for term in (pixels, words)):
+            text += f" {percent(pixels / score)} of its score {number(score)} reached the pixels."
+        else:
+            to_pixels, to_words = (number(term, signed=True) for term in (pixels, words))
+            text += f" Of its score {number(score)}, {to_pixels} reached the pixels and {to_words} the earlier words."
     return text

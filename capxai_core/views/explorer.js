@@ -210,8 +210,12 @@ function budget(logit, terms) {
     name.title = names[i][1];
     list.append(name, make("dd", value < 0 ? "less" : "more", null, make("span", "track", null, mark), make("span", "", write(value))));
   });
-  const share = (value) => (logit ? percent(value / logit) : "–");
-  const seen = make("p", "seen", null, make("strong", "", `${share(terms[0])} seen`), ` · ${share(terms[1])} guessed`);
+  // Terms of both signs may exceed the score they add up to: they are shares of it only between none and all.
+  const [pixels, words] = terms;
+  const [picture, rest] = [pixels, words].every((value) => value / logit >= 0 && value / logit <= 1)
+    ? [`${percent(pixels / logit)} seen`, ` · ${percent(words / logit)} guessed`]
+    : [`picture ${write(pixels)}`, `, earlier words ${write(words)} of a score of ${write(logit, "")}`];
+  const seen = make("p", "seen", null, make("strong", "", picture), rest);
   return [seen, list, make("p", "sum", `LRP accounts for every bit of the score: the terms add up to ${write(logit, "")}.`)];
 }
 

@@ -1,6 +1,7 @@
 """Figures of explanations: the colours every view shares, maps over pictures, and the paper's figures 1 and 3."""
 
 import base64
+import hashlib
 import html
 import io
 from collections.abc import Sequence
@@ -175,7 +176,7 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
     height = side * image.shape[1] / image.shape[2]
 
     def beneath(tokens: Sequence[str]) -> float:
-        return (1.9 * max(line + 1 for _, line in _wrap(tokens, 72 * side, size)) + 1.5) * size / 72
+        return (1.9 * max((line + 1 for _, line in _wrap(tokens, 72 * side, size)), default=0) + 1.5) * size / 72
 
     scored = any(e.words is not None for e in explanations)
     belows = [beneath(first.tokens[: first.positions[row] + 1]) if scored else gap for row in rows]
@@ -234,4 +235,7 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
         return f"background-color: rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
 
     caption = f"Relevance of the words before “{explanations[0].targets[row]}”, divided by the largest |.|"
-    return table.style.map(tint).format("{:+.2f}").format_index(escape="html", axis=1).set_caption(html.escape(caption))
+    # Styler's own id is random; this one is the same each time, and tables that share a page share it only if equal.
+    key = hashlib.sha256((caption + table.to_csv(float_format="%.2f")).encode()).hexdigest()[:10]
+    styler = table.style.map(tint).format("{:+.2f}").format_index(escape="html", axis=1)
+    return styler.set_caption(html.escape(caption)).set_uuid(key)

@@ -1,7 +1,6 @@
 """Self-contained pages of explanations for the command line: one page, or a gallery of them."""
 
 import html
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import quote
 
 from torch import Tensor
 
+from capxai_core.files import atomic
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.explorer import Explorer, picture_uri
 
@@ -41,13 +41,15 @@ HOW = (
     "blue what speaks against it, in the picture and in the words before it; purple maps have no sign. "
     "Each map is scaled to its own largest value, which stands under it."
 )
+GENERATOR = '<meta name="generator" content="capxai">'
+BACK = '<nav><a href="index.html">'  # stands on the pages of a gallery only
 CHOOSE = "Choose a picture to see why the model said each word of its caption."
 
 
 def _document(title: str, body: str, warning: str | None, how: str = HOW, lead: str = "") -> str:
     notice = f'<p class="warning" role="note">{html.escape(warning)}</p>' if warning else ""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{GENERATOR}<title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<style>{STYLE}</style></head><body>{lead}<main><h1>{html.escape(title)}</h1>{notice}"
         f'<p class="how">{how}</p>{body}</main></body></html>'
@@ -55,13 +57,8 @@ def _document(title: str, body: str, warning: str | None, how: str = HOW, lead: 
 
 
 def _write(path: Path, text: str) -> None:
-    """All of the file or nothing: written under a temporary name, then renamed."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _view(entry: Entry, heading: str) -> str:
@@ -79,21 +76,30 @@ def write_page(path: str | Path, entries: Iterable[Entry], title: str, warning: 
     return path
 
 
-def write_gallery(folder: str | Path, entries: Iterable[Entry], title: str, warning: str | None = None) -> Path:
-    """A page for each entry and `index.html`, a table of them; entries are taken one at a time. Returns the index."""
+def write_gallery(folder: str | Path, entries: Iterable[Entry], title: str, warning: str | None = None) -> Path | None:
+    """A page for each entry and `index.html`, a table of them; entries are taken one at a time. Returns the index.
+
+    Pages that an earlier gallery left in the folder are removed. Without any entry nothing is touched; returns None.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    cards = []
+    cards = {}
     for k, entry in enumerate(entries, start=1):
         name, image, explanations = entry
         file = f"{k:04d}-{re.sub(r'[^A-Za-z0-9_-]+', '-', Path(name).stem)[:60]}.html"
-        back = f'<nav><a href="index.html">← {html.escape(title)}</a></nav>'
+        back = f"{BACK}← {html.escape(title)}</a></nav>"
         _write(folder / file, _document(name, _view(entry, name), warning, lead=back))
         caption = html.escape(" ".join(explanations[0].caption.words))
-        cards.append(
+        cards[file] = (
             f'<li><a href="{quote(file)}"><img src="{picture_uri(image, 320)}" alt="" loading="lazy">'
             f"<p>{caption}<small>{html.escape(name)}</small></p></a></li>"
         )
+    if not cards:
+        return None
     index = folder / "index.html"
-    _write(index, _document(title, f'<ul class="gallery">{"".join(cards)}</ul>', warning, how=CHOOSE))
+    _write(index, _document(title, f'<ul class="gallery">{"".join(cards.values())}</ul>', warning, how=CHOOSE))
+    for page in folder.glob("[0-9][0-9][0-9][0-9]*-*.html"):
+        if page.name not in cards and page.is_file():
+            text = page.read_text(encoding="utf-8", errors="replace")
+            if GENERATOR in text and BACK in text:
+                page.unlink()
     return index
