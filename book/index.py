@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Why did it say that?
 #
-# A small captioning model looked at the drawing below and wrote the sentence over it. There is no shirt in the
-# drawing. **Choose a word**: the map shows what in the picture spoke for it and against it, the colours of the
-# earlier words how far they made it expected.
+# A small captioning model looked at the picture below and wrote the sentence over it. The descriptions that come with
+# the picture know of no shirt. **Choose a word**: the map shows what in the picture spoke for it and against it, the
+# colours of the earlier words how far they made it expected.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
@@ -24,9 +24,10 @@ import capxai_core as cx
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "counter", 100, seed)
 captioned = ((example, captioner.caption(example.image())) for example in examples)
-example, caption = next(
-    (example, caption) for example, caption in captioned if "shirt" in caption.words and not example.supports("shirt")
-)
+invented = ((e, caption) for e, caption in captioned if "shirt" in caption.words and not e.supports("shirt"))
+found = next(invented, None)
+assert found, "no shirt was made up in the captions of the first 100 pictures: try another seed"
+example, caption = found
 image, methods = example.image(), ("lrp", "gradcam", "attention")
 view = cx.Explorer(example.display(), [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
 view.word, view.opacity = caption.words.index("shirt"), 0.7

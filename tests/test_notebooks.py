@@ -1,6 +1,8 @@
 """The batch runner: what it refuses, what it leaves behind, and that running twice changes nothing."""
 
 import math
+import os
+import sys
 from pathlib import Path
 
 import jupytext
@@ -9,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capxai_core.errors import CapxaiError, RequestError
-from capxai_core.pipeline.notebooks import check_parameters, find_chapters, run_notebooks
+from capxai_core import cli
+from capxai_core.errors import CapxaiError, DataError, ModelError, RequestError
+from capxai_core.pipeline.notebooks import (
+    check_parameters,
+    find_chapters,
+    identify_inputs,
+    read_defaults,
+    run_notebooks,
+)
 
 BOOK = Path(__file__).parents[1]
 CHAPTER = """# %% tags=["parameters"]
@@ -18,6 +27,7 @@ seed = 1
 rate = 0.5
 name = "a"
 quick = True
+sizes = (1, 2)
 
 # %%
 with open("count", "a") as file:
@@ -28,6 +38,8 @@ print(repr((seed, rate, name, quick)))
 import ipywidgets
 ipywidgets.IntSlider()
 """
+DEFAULTS = read_defaults("one", jupytext.reads(CHAPTER, fmt="py:percent"))
+SIZES = st.lists(st.integers()).map(tuple)
 
 
 @pytest.fixture
@@ -46,6 +58,18 @@ def test_parameters_reach_the_chapter_in_the_type_of_their_defaults(root: Path) 
     given = {"seed": "7", "rate": "1e-3", "name": "3", "quick": "false"}
     assert run_notebooks(parameters=given, root=root) == [root / "book" / "one.ipynb"]
     assert printed(root) == "(7, 0.001, '3', False)"
+
+
+def test_command_line_parameters_reach_the_chapter(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["capxai", "run", "one", "-p", "seed", "2", "-p", "name", "b"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert capsys.readouterr().out.split() == [str(Path("book/one.ipynb"))]
+    assert printed(root) == "(2, 0.5, 'b', True)"
 
 
 def test_rerun_is_skipped_until_something_changes_and_gives_the_same_bytes(root: Path) -> None:
@@ -73,7 +97,6 @@ def test_injected_parameters_are_hidden_on_the_page(root: Path) -> None:
 
 def test_failing_cell_is_named_and_the_last_good_notebook_stays(root: Path) -> None:
     target = root / "book" / "one.ipynb"
-    target.write_text("good")
     nbformat.write(nbformat.v4.new_notebook(), target)
     before = target.read_bytes()
     (root / "book" / "one.py").write_text(CHAPTER + "\n# %%\n1 / 0\n")
@@ -84,15 +107,31 @@ def test_failing_cell_is_named_and_the_last_good_notebook_stays(root: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "old", [b"", b'{"metadata": {"cap', b"[]", b"null", b'{"metadata": {"capxai": 1}}', b"\xff\xfe"]
+)
+def test_damaged_old_notebook_is_replaced(root: Path, monkeypatch: pytest.MonkeyPatch, old: bytes) -> None:
+    target = root / "book" / "one.ipynb"
+    target.write_bytes(old)
+    fresh = nbformat.v4.new_notebook()
+    monkeypatch.setattr("capxai_core.pipeline.notebooks._execute", lambda *_: fresh)  # quick: no kernel
+    run_notebooks(root=root)
+    assert nbformat.read(target, 4).metadata["capxai"]["fingerprint"]
+
+
+@pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"sed": "2"}, "one has no parameter 'sed'; it has seed, rate, name, quick"),
-        ({"seed": "two"}, r"one: parameter seed is int \(default 1\), and 'two' is none"),
-        ({"seed": "1.5"}, "parameter seed is int"),
-        ({"seed": "true"}, "parameter seed is int"),
-        ({"quick": "1"}, "parameter quick is bool"),
-        ({"rate": "fast"}, "parameter rate is float"),
-        ({"name": 3}, "parameter name is str"),
+        ({"sed": "2"}, "one has no parameter 'sed'; it has seed, rate, name, quick, sizes"),
+        ({"seed": "two"}, "one: parameter seed must be int, like its default 1, and 'two' is not"),
+        ({"seed": "1.5"}, "parameter seed must be int"),
+        ({"seed": "true"}, "parameter seed must be int"),
+        ({"seed": "1:30"}, "parameter seed must be int"),
+        ({"quick": "1"}, r"parameter quick must be bool \(true or false\)"),
+        ({"quick": "yes"}, "parameter quick must be bool"),
+        ({"rate": "fast"}, "parameter rate must be float"),
+        ({"sizes": "(1,"}, "parameter sizes must be tuple"),
+        ({"sizes": "3"}, "parameter sizes must be tuple"),
+        ({"name": 3}, "parameter name must be str"),
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_runs(root: Path, parameters: dict, message: str) -> None:
@@ -112,14 +151,73 @@ def test_wrong_chapters_are_refused(root: Path) -> None:
     assert not (root / "count").exists()
 
 
-@given(seed=st.integers(), rate=st.floats(allow_nan=False), name=st.text(), quick=st.booleans())
-def test_every_value_survives_the_command_line(seed: int, rate: float, name: str, quick: bool) -> None:
-    values = {"seed": seed, "rate": rate, "name": name, "quick": quick}
-    read = check_parameters("one", jupytext.reads(CHAPTER, fmt="py:percent"), {k: str(v) for k, v in values.items()})
+@pytest.fixture
+def chapter_with_a_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A chapter that has a profile and a model; its source."""
+    monkeypatch.delenv("CAPXAI_DATA", raising=False)
+    source = root / "book" / "one.py"
+    source.write_text(CHAPTER.replace("seed = 1\n", 'seed = 1\nprofile = "scenes"\nmodel = "grid_td"\n'))
+    return source
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"profile": "imagenet"}, RequestError, "unknown profile 'imagenet'; known: scenes"),
+        ({"model": "nonsense"}, ModelError, "no captioner 'scenes/nonsense'"),
+        ({"profile": "flickr8k"}, DataError, "CAPXAI_DATA"),
+    ],
+)
+def test_missing_profile_weights_or_data_are_refused_before_anything_runs(
+    chapter_with_a_model: Path, parameters: dict, error: type[CapxaiError], message: str
+) -> None:
+    root = chapter_with_a_model.parents[1]
+    with pytest.raises(error, match=message):
+        run_notebooks(parameters=parameters, root=root)
+    assert not (root / "count").exists()
+
+
+def test_chapter_runs_again_when_its_weights_change(chapter_with_a_model: Path) -> None:
+    root = chapter_with_a_model.parents[1]
+    weights = root / "runs" / "scenes" / "own" / "captioner.safetensors"
+    weights.parent.mkdir(parents=True)
+    for content, runs in [(b"old", "|"), (b"old", "|"), (b"new", "||")]:
+        weights.write_bytes(content)
+        run_notebooks(parameters={"model": "own"}, root=root)
+        assert (root / "count").read_text() == runs
+
+
+def test_annotations_and_data_folder_count_as_inputs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = root / "runs" / "flickr8k" / "grid_td" / "captioner.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    seen = []
+    for name in ("here", "there"):
+        annotations = root / name / "flickr8k" / "dataset_flickr8k.json"
+        annotations.parent.mkdir(parents=True)
+        monkeypatch.setenv("CAPXAI_DATA", str(root / name))
+        for content, modified in [("{}", 1), ("{ }", 1), ("{ }", 2), ("{ }", 2)]:
+            annotations.write_text(content)
+            os.utime(annotations, (modified, modified))
+            seen.append(str(identify_inputs({"profile": "flickr8k", "model": "grid_td"}, root)))
+    assert [seen.index(found) for found in seen] == [0, 1, 2, 2, 4, 5, 6, 6]
+
+
+@given(seed=st.integers(), rate=st.floats(allow_nan=False), name=st.text(), quick=st.booleans(), sizes=SIZES)
+def test_every_value_survives_the_command_line(
+    seed: int, rate: float, name: str, quick: bool, sizes: tuple[int, ...]
+) -> None:
+    values = {"seed": seed, "rate": rate, "name": name, "quick": quick, "sizes": sizes}
+    read = check_parameters("one", DEFAULTS, {k: str(v) for k, v in values.items()})
     assert read == values
     assert math.copysign(1, read["rate"]) == math.copysign(1, rate)
 
 
+def test_numbers_are_decimal_and_truth_is_spelled_in_any_case() -> None:
+    assert check_parameters("one", DEFAULTS, {"seed": "010", "quick": "False"}) == {"seed": 10, "quick": False}
+
+
 def test_every_chapter_of_the_book_offers_profile_model_and_seed() -> None:
     for source in find_chapters([], BOOK):
-        check_parameters(source.stem, jupytext.read(source), {"profile": "scenes", "model": "grid_td", "seed": "2"})
+        defaults = read_defaults(source.stem, jupytext.read(source))
+        check_parameters(source.stem, defaults, {"profile": "scenes", "model": "grid_td", "seed": "2"})

@@ -3,16 +3,17 @@
 import ast
 import contextlib
 import hashlib
-import os
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from capxai_core.errors import CapxaiError, RequestError
+from capxai_core.files import atomic
+from capxai_core.models.captioner import find_weights
+from capxai_core.pipeline.profiles import data_root, find_profile
 
 
 def run_notebooks(
@@ -21,13 +22,15 @@ def run_notebooks(
     """Execute chapters of the book under `root` and write each as `book/<chapter>.ipynb`.
 
     chapters: names such as `3_methodology`, all by default. parameters: values for the chapters' `parameters` cells,
-    as text (read by the type of the default) or as Python values. A chapter whose text, parameters, package and
-    versions are those of the last run is not executed again. Everything is checked before anything is run:
-    `RequestError` names a chapter or parameter that does not exist; `CapxaiError` names the cell that failed, and
-    leaves the last good notebook as it was.
+    as text (read by the type of the default) or as Python values. A chapter whose text, parameters, weights, data,
+    package and versions are those of the last run is not executed again. Everything is checked before anything is
+    run: `RequestError` names a chapter, parameter or profile that does not exist, `ModelError` and `DataError` what
+    is missing of weights and data; `CapxaiError` names the cell that failed, and leaves the last good notebook as it
+    was.
     """
     try:
         import jupytext
+        import nbformat
     except ImportError:
         raise RequestError("running chapters needs jupytext and papermill: pip install 'capxai[book]'") from None
 
@@ -35,17 +38,20 @@ def run_notebooks(
     for source in find_chapters(chapters, root):
         text = source.read_text(encoding="utf-8")
         notebook = jupytext.reads(text, fmt="py:percent")
-        values = check_parameters(source.stem, notebook, parameters or {})
-        jobs.append((source, notebook, values, fingerprint(text, values)))
+        defaults = read_defaults(source.stem, notebook)
+        values = check_parameters(source.stem, defaults, parameters or {})
+        digest = fingerprint(text, values, identify_inputs(defaults | values, root))
+        jobs.append((source, notebook, values, digest))
     written = []
     for i, (source, notebook, values, digest) in enumerate(jobs, 1):
         target = source.with_suffix(".ipynb")
-        if _last_fingerprint(target) == digest:
+        if _is_up_to_date(target, digest):
             print(f"[{i}/{len(jobs)}] {source.stem}: up to date", file=sys.stderr)
         else:
             executed = _execute(source, notebook, values, root, f"[{i}/{len(jobs)}] {source.stem}")
             executed.metadata["capxai"] = {"fingerprint": digest, "parameters": values}
-            _write(executed, target)
+            with atomic(target) as partial:
+                nbformat.write(executed, partial)
         written.append(target)
     return written
 
@@ -61,39 +67,70 @@ def find_chapters(names: Sequence[str], root: Path) -> list[Path]:
     return [known[name] for name in dict.fromkeys(names or known)]
 
 
-def check_parameters(chapter: str, notebook: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values as the types of the defaults that the chapter's `parameters` cell assigns."""
+def read_defaults(chapter: str, notebook: Any) -> dict[str, Any]:
+    """What the chapter's one cell tagged `parameters` assigns."""
     cells = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise RequestError(f"{chapter}: {len(cells)} cells are tagged 'parameters', but one must be")
-    defaults = {
+    return {
         target.id: ast.literal_eval(statement.value)
         for statement in ast.parse(cells[0]).body
         if isinstance(statement, ast.Assign)
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
+
+
+def check_parameters(chapter: str, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values as the types of the chapter's defaults; `RequestError` names what is unknown or no such type."""
     for name in given:
         if name not in defaults:
             raise RequestError(f"{chapter} has no parameter {name!r}; it has {', '.join(defaults)}")
     return {name: _as_type_of(defaults[name], value, f"{chapter}: parameter {name}") for name, value in given.items()}
 
 
-def _as_type_of(default: Any, value: Any, what: str) -> Any:
+READERS: dict[type, Callable[[str], Any]] = {
+    int: int,
+    float: float,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
+
+
+def _as_type_of(default: Any, given: Any, what: str) -> Any:
     wanted = type(default)
-    if isinstance(value, str) and wanted is not str:
-        with contextlib.suppress(ValueError, yaml.YAMLError):  # what stays text is refused below
-            value = float(value) if wanted is float else yaml.safe_load(value)
+    value = given
+    if isinstance(given, str) and wanted is not str:
+        with contextlib.suppress(ValueError, KeyError, SyntaxError, TypeError):  # what stays text is refused below
+            value = READERS.get(wanted, ast.literal_eval)(given)
     if wanted is float and type(value) is int:
         value = float(value)
     if type(value) is not wanted:
-        raise RequestError(f"{what} is {wanted.__name__} (default {default!r}), and {value!r} is none")
+        kind = "bool (true or false)" if wanted is bool else wanted.__name__
+        raise RequestError(f"{what} must be {kind}, like its default {default!r}, and {given!r} is not")
     return value
 
 
-def fingerprint(text: str, parameters: Mapping[str, Any]) -> str:
-    """What a chapter's result depends on, as a hash: its text, parameters, the package with its weights, versions."""
-    digest = hashlib.sha256(repr((text, sorted(parameters.items()))).encode())
+def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
+    """What identifies the weights and data behind a chapter's `profile` and `model`; nothing where it has not both.
+
+    As the chapter will, this looks from `root`. Errors: see `find_profile`, `data_root` and `find_weights`.
+    """
+    if not {"profile", "model"} <= values.keys():
+        return []
+    with contextlib.chdir(root):
+        profile = find_profile(values["profile"])
+        found: list[Any] = []
+        if profile.needs_data:
+            folder = data_root(None)
+            annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).glob("*.json"))]
+            found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
+        weights = find_weights(f"{profile.name}/{values['model']}")
+        return [*found, hashlib.sha256(weights.read_bytes()).hexdigest()]
+
+
+def fingerprint(text: str, parameters: Mapping[str, Any], inputs: Sequence[Any]) -> str:
+    """What a chapter's result depends on, as a hash: its text, parameters, inputs, the package and versions."""
+    digest = hashlib.sha256(repr((text, sorted(parameters.items()), inputs)).encode())
     digest.update(repr([sys.version, *(version(name) for name in ("torch", "numpy", "matplotlib"))]).encode())
     package = Path(__file__).parents[1]
     for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
@@ -101,14 +138,12 @@ def fingerprint(text: str, parameters: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _last_fingerprint(target: Path) -> str | None:
-    import nbformat
-
-    if not target.exists():
-        return None
-    provenance = nbformat.read(target, as_version=4).metadata.get("capxai", {})
-    found: str | None = provenance.get("fingerprint")
-    return found
+def _is_up_to_date(target: Path, digest: str) -> bool:
+    try:
+        content = json.loads(target.read_text(encoding="utf-8"))
+        return bool(content["metadata"]["capxai"]["fingerprint"] == digest)
+    except (FileNotFoundError, ValueError, LookupError, TypeError):  # missing, half-written or not ours
+        return False
 
 
 def _execute(source: Path, notebook: Any, parameters: dict[str, Any], root: Path, label: str) -> Any:
@@ -157,14 +192,3 @@ def _tidy(notebook: Any) -> Any:
             if "text/html" in forms:
                 forms.pop("text/plain", None)
     return notebook
-
-
-def _write(notebook: Any, target: Path) -> None:
-    import nbformat
-
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        nbformat.write(notebook, partial)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
