@@ -93,6 +93,6 @@ cx.Explorer(example.display(), explanations[::-1])
 # - A map can look right for the wrong reason. Whether maps find the objects they name, and whether they differ
 #   between words at all, has to be measured over many pictures (equation (13) of the paper); one picture is an
 #   illustration.
-# - The paper's figures show photographs and a model with a vocabulary of thousands of words; ours, on this page, a
+# - The paper's figures show photographs and a model with a vocabulary of thousands of words; ours, by default, a
 #   drawing and a model that has only ever seen drawings. The methods are the same to the letter.
 # - Guided Grad-CAM, the fourth method in the paper's figures, is not here yet.

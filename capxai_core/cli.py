@@ -1,6 +1,5 @@
 """The command `capxai`."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capxai_core.errors import CapxaiError, ImageError, RequestError
+from capxai_core.files import atomic
 
 if TYPE_CHECKING:
     from capxai_core.methods import Explanation
@@ -31,6 +31,9 @@ def main() -> None:
         app(args=pair_parameters(sys.argv[1:]))
     except CapxaiError as error:
         print(f"capxai: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"capxai: {error.filename or 'files'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("capxai: interrupted; run the same command again to go on", file=sys.stderr)
@@ -65,7 +68,7 @@ def train(
     ] = None,
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
-    seed: Annotated[int, typer.Option(help="Of initial weights, order and dropout.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order and dropout.")] = 1,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
     import torch
@@ -74,19 +77,21 @@ def train(
     from capxai_core.pipeline.profiles import data_root, find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
+    from capxai_core.training.recipe import Recipe
 
     chosen = find_profile(profile)
     if model == "encoder":
         if profile != "scenes":
             raise RequestError(f"profile '{profile}' uses VGG16 as it is; only 'scenes' has an encoder to train")
-        print(train_encoder(out or Path("runs/scenes"), seed=seed))
+        print(train_encoder(out or Path("runs/scenes"), seed=seed, **({"epochs": epochs} if epochs else {})))
         return
     if model not in DECODERS:
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
     root = data_root(data) if chosen.needs_data else Path()
     changes = {"seed": seed} | ({"epochs": epochs} if epochs else {})
-    recipe = chosen.recipe.model_copy(update=changes)
+    recipe = Recipe(**{**chosen.recipe.model_dump(), **changes})
     folder = out or Path("runs") / profile / model
+    folder.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cache = Path("runs") / profile / "features"
     examples = chosen.examples(root)
@@ -103,43 +108,66 @@ def explain(
     ] = None,
     method: Annotated[list[str] | None, typer.Option(help="May be repeated; default: all methods.")] = None,
     caption: Annotated[str | None, typer.Option(help="Explain this caption instead of the model's own.")] = None,
-    beam_size: Annotated[int, typer.Option(min=1, help="Beam of the search for the caption; 1 is greedy.")] = 3,
+    beam_size: Annotated[
+        int, typer.Option(min=1, max=100, help="Beam of the search for the caption; 1 is greedy.")
+    ] = 3,
     data: DataOption = None,
 ) -> None:
     """Caption a picture and write a self-contained page that shows why each word was said."""
-    if data is not None:
-        os.environ["CAPXAI_DATA"] = str(data)
-    if not photo.exists():
-        raise ImageError(f"{photo}: no such file or folder")
     from capxai_core.methods import METHODS
     from capxai_core.methods.registry import find_method
     from capxai_core.models.captioner import load_captioner
+    from capxai_core.pipeline.profiles import data_root
     from capxai_core.views.page import write_gallery, write_page
 
-    methods = method or list(METHODS)
+    if not photo.exists():
+        raise ImageError(f"{photo}: no such file or folder")
+    methods = list(dict.fromkeys(method or METHODS))
     for name in methods:
         find_method(name)
-    captioner = load_captioner(model)
+    photos = pictures(photo) if photo.is_dir() else [photo]
+    target = out or Path(f"{photo.resolve().name}-explained" if photo.is_dir() else f"{photo.stem}.html")
+    check_target(target, photo)
+    captioner = load_captioner(model, data=data_root(data) if data else None)
+    if captioner.warning:
+        print(captioner.warning, file=sys.stderr)
+    table: list[dict[str, Any]] = []
+    failed: list[str] = []
+
+    def entries() -> "Iterator[Entry]":
+        for path, found in explained(captioner, photos, methods, caption, beam_size):
+            if isinstance(found, CapxaiError):
+                failed.append(str(found) if str(path) in str(found) else f"{path}: {found}")
+                continue
+            table.extend(row for e in found[2] for row in word_rows(path.name, e, captioner.warning))
+            yield found
+
     if photo.is_dir():
-        folder = out or Path(f"{photo.resolve().name}-explained")
-        table: list[dict[str, Any]] = []
-        failed: list[str] = []
-        entries = explained(captioner, pictures(photo), methods, caption, beam_size, table, failed)
-        index = write_gallery(folder, entries, f"Captions of {photo.resolve().name}", captioner.warning)
-        write_words(table, folder / "words.csv")
-        print(f"{index}\n{folder / 'words.csv'}")
+        index = write_gallery(target, entries(), f"Captions of {photo.resolve().name}", captioner.warning)
+        if index is not None:
+            write_words(table, target / "words.csv")
+            print(f"{index}\n{target / 'words.csv'}")
         if failed:
-            raise ImageError(f"{len(failed)} pictures could not be explained (the others were): {'; '.join(failed)}")
+            raise ImageError(f"{len(failed)} of {len(photos)} pictures could not be explained: {'; '.join(failed)}")
         return
-    page = out or Path(f"{photo.stem}.html")
-    if page.is_dir() or not page.parent.is_dir():
-        raise RequestError(f"--out {page}: must be a file in an existing folder")
-    failed = []
-    view = list(explained(captioner, [photo], methods, caption, beam_size, [], failed))
+    view = list(entries())
     if failed:
         raise ImageError(failed[0])
     print(view[0][2][0].caption)
-    print(write_page(page, view, photo.name, captioner.warning))
+    print(write_page(target, view, photo.name, captioner.warning))
+
+
+def check_target(target: Path, photo: Path) -> None:
+    """Refuse an output that would replace a picture, or that cannot be written."""
+    from capxai_core.data.images import SUFFIXES
+
+    if photo.is_dir():
+        if target.exists() and not target.is_dir():
+            raise RequestError(f"--out {target}: is a file; a gallery needs a folder")
+    elif target.is_dir() or not target.parent.is_dir():
+        raise RequestError(f"--out {target}: must be a file in an existing folder")
+    elif target.suffix.lower() in SUFFIXES or (target.exists() and target.samefile(photo)):
+        raise RequestError(f"--out {target}: names a picture; the page is HTML, e.g. --out {target.stem}.html")
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -153,39 +181,37 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def explained(
-    model: "Captioner",
-    photos: list[Path],
-    methods: list[str],
-    words: str | None,
-    beam_size: int,
-    table: list[dict[str, Any]],
-    failed: list[str],
-) -> "Iterator[Entry]":
-    """Title, picture and explanations of each photo, one at a time; fills `table` (a row a word) and `failed`."""
+    model: "Captioner", photos: list[Path], methods: list[str], words: str | None, beam_size: int
+) -> "Iterator[tuple[Path, Entry | CapxaiError]]":
+    """Each photo with its title, picture and explanations, or with the error that kept it from them."""
     from rich.console import Console
     from rich.progress import track
 
     from capxai_core.data.images import load_image
     from capxai_core.methods import explain as explain_caption
 
-    for photo in track(photos, "explaining", console=Console(stderr=True), transient=True):
+    console = Console(stderr=True)
+    for photo in track(photos, "explaining", console=console, transient=True, disable=not console.is_terminal):
         try:
             image = load_image(photo)
-        except ImageError as error:
-            failed.append(str(error))
-            continue
-        caption = model.read(image, words) if words else model.caption(image, beam_size)
-        explanations = [explain_caption(model, image, caption, name) for name in methods]
-        table += [row for e in explanations for row in word_rows(photo.name, e)]
-        yield photo.name, image, explanations
+            caption = model.caption(image, beam_size) if words is None else model.read(image, words)
+            yield photo, (photo.name, image, [explain_caption(model, image, caption, name) for name in methods])
+        except CapxaiError as error:
+            yield photo, error
 
 
-def word_rows(picture: str, e: "Explanation") -> "Iterator[dict[str, Any]]":
+def word_rows(picture: str, e: "Explanation", warning: str | None) -> "Iterator[dict[str, Any]]":
     """One row a word: what the model gave it, and what the method says of it in numbers."""
+    chances = [*e.caption.log_probs.tolist(), e.caption.end_log_prob]
+    betas = [*e.caption.beta.tolist(), None]
     for row, (position, word) in enumerate(zip(e.positions, e.targets, strict=True)):
         found = {"picture": picture, "caption": str(e.caption), "method": e.method, "position": position, "word": word}
-        found |= {"logit": e.logits[row].item(), "log_prob": e.caption.log_probs[position].item()}
-        found |= {"beta": e.caption.beta[position].item(), "map_mean": e.image[row].mean().item()}
+        found |= {
+            "logit": e.logits[row].item(),
+            "log_prob": chances[position],
+            "beta": betas[position],
+            "map_mean": e.image[row].mean().item(),
+        }
         if e.words is not None:
             preceding = e.words[row, : position + 1]
             strongest = int(preceding.abs().argmax())
@@ -193,16 +219,15 @@ def word_rows(picture: str, e: "Explanation") -> "Iterator[dict[str, Any]]":
         if e.budget is not None and e.pixel_share is not None:
             terms = dict(zip(e.budget.names, e.budget.terms()[:, row].tolist(), strict=True))
             found |= {"pixel_share": e.pixel_share[row].item(), **terms}
-        yield found
+        yield found | ({"warning": warning} if warning else {})
 
 
 def write_words(table: list[dict[str, Any]], path: Path) -> None:
     """The rows as CSV, whole or not at all."""
     import pandas as pd
 
-    partial = path.with_name(f".{path.name}.part")
-    pd.DataFrame(table).to_csv(partial, index=False)
-    os.replace(partial, path)
+    with atomic(path) as partial:
+        pd.DataFrame(table).to_csv(partial, index=False)
 
 
 @app.command()

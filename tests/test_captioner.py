@@ -1,15 +1,19 @@
 """Captioners: what they compute, and that they are saved, found and refused as they should be."""
 
+import json
 from urllib.error import URLError
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from small import captioner, picture
 from torchvision.models import VGG16_Weights
 
 import capxai_core as cx
-from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, word_scores
+from capxai_core.data.vocabulary import START
+from capxai_core.lrp import reference
+from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, word_scores, write_tensors
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, vgg16
 from capxai_core.models.ops import PLAIN
 
@@ -45,13 +49,24 @@ def test_another_encoder_is_refused(saved):
 
 def test_damaged_and_foreign_files_are_refused(saved, tmp_path):
     path = saved[1]
-    whole = path.read_bytes()
+    whole, whole_path = path.read_bytes(), tmp_path / "whole.safetensors"
+    whole_path.write_bytes(whole)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(cx.ModelError, match="safetensors") as caught:
         load_captioner(path)
     assert str(path) in str(caught.value)
     with pytest.raises(cx.ModelError, match="holds no captioner"):
         load_captioner(path.parent / "encoder.safetensors")
+    broken = {**json.loads(safe_open(whole_path, "pt").metadata()["captioner"])}
+    for change in ({"words": broken["words"][:9]}, {"config": {}}, {"architecture": "gpt"}, {"encoder": None}):
+        text = json.dumps({k: v for k, v in {**broken, **change}.items() if v is not None})
+        write_tensors(tmp_path / "changed.safetensors", load_file(whole_path), {"captioner": text})
+        with pytest.raises(cx.ModelError, match="damaged description"):
+            load_captioner(tmp_path / "changed.safetensors")
+    tensors = {name: value * float("nan") for name, value in load_file(whole_path).items()}
+    write_tensors(tmp_path / "nan.safetensors", tensors, {"captioner": json.dumps(broken)})
+    with pytest.raises(cx.ModelError, match="not finite"):
+        load_captioner(tmp_path / "nan.safetensors")
     (tmp_path / "pickle.bin").write_bytes(b"\x80\x04\x95cos\nsystem\n")
     with pytest.raises(cx.ModelError, match="not a readable safetensors file"):
         load_captioner(tmp_path / "pickle.bin")
@@ -73,6 +88,13 @@ def test_the_decoder_follows_the_papers_equations():
     assert torch.allclose(run.attention.sum(1), torch.ones(4).double())  # eq. (7)
     assert ((run.beta > 0) & (run.beta < 1)).all()  # eq. (10)
     caption = model.read(image, "w1 w2 w3")
+    v_linear = model.decoder.project_v(run.a.flatten(2).transpose(1, 2)[0])
+    v_g = model.decoder.project_g(run.a.mean((2, 3))[0]).relu()
+    steps = reference.grid_td_forward(model.decoder, v_linear.relu(), v_g, [START, *ids])
+    literal = torch.stack([step.context + step.language_lstm.h for step in steps])
+    assert torch.allclose(run.fused, literal, rtol=1e-10)  # eq. (5)-(11), written out
+    assert torch.allclose(run.beta, torch.stack([step.beta for step in steps]), rtol=1e-10)
+    assert torch.allclose((1 - run.beta)[:, None] * run.attention, torch.stack([s.weights for s in steps]), rtol=1e-10)
     log_p = torch.log_softmax(model.decoder.fc(run.fused), -1)
     assert torch.allclose(caption.log_probs, torch.stack([log_p[0, 5], log_p[1, 6], log_p[2, 7]]))
 
@@ -107,8 +129,38 @@ def test_own_captions_may_hold_unknown_words():
     model = captioner(7)
     caption = model.read(picture(7), ["w1", "zebra"])
     assert caption.words == ("w1", "<unk>") and not caption.ended
-    with pytest.raises(cx.RequestError, match="at least one word"):
-        model.read(picture(7), "")
+    assert model.read(picture(7), "W1, <end> w2!").words == ("w1", "<unk>", "w2")
+    assert model.read(picture(7), ["<end>", "<pad>"]).words == ("<unk>", "<unk>")
+    for wrong in ("", " . ", "w1 " * 101):
+        with pytest.raises(cx.RequestError, match="a caption has 1 to 100 words"):
+            model.read(picture(7), wrong)
+
+
+def test_a_caption_without_words_has_its_end_explained():
+    model = captioner(10)
+    model.decoder.fc.bias[2] = 50.0
+    caption = model.caption(picture(10))
+    assert caption.words == () and caption.ended
+    explanation = cx.explain(model, picture(10), caption)
+    assert explanation.targets == ("<end>",) and explanation.words.shape == (1, 1)
+
+
+def test_grad_cam_and_attention_are_what_they_say():
+    model, image = captioner(11), picture(11)
+    caption = model.read(image, "w1 w2 w3")
+    ids = caption.token_ids
+    for row in range(3):
+        a = model.see(image).requires_grad_()
+        run = model.unroll(a, ids)
+        logit = model.decoder.fc(run.fused[row])[ids[row]]
+        g_a, g_words = torch.autograd.grad(logit, [a, run.embedded])
+        cam = sum(g_a[0, c].sum() * a[0, c] for c in range(a.shape[1])).clamp(min=0).detach()
+        shown = torch.nn.functional.interpolate(cam[None, None], (16, 16), mode="bilinear")[0, 0]
+        ex = cx.explain(model, image, caption, "gradcam", words=[row])
+        assert torch.allclose(ex.image[0], shown) and torch.allclose(ex.words[0], g_words.sum(1)[:3])
+        seen = ((1 - caption.beta[row]) * caption.attention[row]).reshape(4, 4)
+        shown = torch.nn.functional.interpolate(seen[None, None], (16, 16), mode="bilinear")[0, 0]
+        assert torch.allclose(cx.explain(model, image, caption, "attention").image[row], shown)
 
 
 def test_wrong_requests_name_what_exists():
@@ -120,6 +172,9 @@ def test_wrong_requests_name_what_exists():
         ({"words": [-1]}, "positions 0 to 1"),
         ({"words": []}, "no word to explain"),
         ({"epsilom": 1.0}, "it has: epsilon"),
+        ({"epsilon": 0.0}, "above 0"),
+        ({"epsilon": float("nan")}, "above 0"),
+        ({"epsilon": "x"}, "above 0"),
     ]:
         with pytest.raises(cx.RequestError, match=message):
             cx.explain(model, image, caption, **wrong)

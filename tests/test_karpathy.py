@@ -34,6 +34,9 @@ def test_reads_captions_split_and_picture(tmp_path):
         (record(split="holdout"), r"images\[1\].split"),
         (record(filename=7), r"images\[1\].filename"),
         (record(filename="../../etc/passwd"), r"images\[1\].filename"),
+        (record(filename=".."), r"images\[1\].filename"),
+        (record(), r"images\[1\].filename: 'a.jpg' stands here a second time"),
+        (record(sentences=[{"tokens": [None, 5]}]), r"images\[1\].sentences\[0\].tokens"),
         (record(sentences=[]), r"images\[1\].sentences"),
         (record(sentences=[{"raw": "ok"}, {"raw": " . "}]), r"images\[1\].sentences\[1\]"),
         (record(sentences=[{}]), r"images\[1\].sentences\[0\].raw"),
@@ -50,7 +53,10 @@ def test_malformed_entries_are_named(tmp_path, bad, field):
 def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "cut.json").write_text('{"images": [')
     (tmp_path / "other.json").write_text("[]")
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    (tmp_path / "folder.json").mkdir()
     reasons = {"cut.json": "is not JSON", "other.json": "'images' must be", "none.json": "no such file"}
+    reasons |= {"deep.json": "is not JSON", "folder.json": "cannot be read"}
     for name, reason in reasons.items():
         with pytest.raises(cx.DataError, match=reason):
             load_karpathy(tmp_path / name, tmp_path)

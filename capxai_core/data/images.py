@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from capxai_core.errors import ImageError
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 scan; beyond it a file is more likely an attack than a photograph
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # an allow-list: some others start programs
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
 
@@ -26,7 +27,7 @@ def load_image(path: str | Path) -> Tensor:
         with warnings.catch_warnings():
             # Pillow warns about "bombs" from half its limit on; the limit that counts here is ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
+            with Image.open(path, formats=FORMATS) as file:
                 if file.width * file.height > MAX_PIXELS:
                     raise ImageError(
                         f"{path}: {file.width} x {file.height} pixels is more than the {MAX_PIXELS // 10**6} million "
@@ -49,7 +50,7 @@ def load_image(path: str | Path) -> Tensor:
 def _to_tensor(image: Image.Image) -> Tensor:
     if image.mode.startswith("I") or image.mode == "F":
         # Pillow clips 16-bit grey to 255 when converting; scale by the range the samples need instead.
-        samples = np.asarray(image, dtype=np.float32)
+        samples = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
         full = 1.0 if samples.max(initial=0) <= 1 else 255.0 if samples.max() <= 255 and image.mode == "F" else 65535.0
         return torch.from_numpy(np.clip(samples / full, 0, 1)).expand(3, -1, -1).contiguous()
     if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:

@@ -18,8 +18,13 @@ def load_karpathy(annotations: str | Path, images: str | Path) -> list[FileExamp
     annotations, folder = Path(annotations), Path(images)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of images")
-    records = _read(annotations)
-    return [_example(record, folder, f"{annotations}: images[{i}]") for i, record in enumerate(records)]
+    examples: dict[str, FileExample] = {}
+    for i, record in enumerate(_read(annotations)):
+        example = _example(record, folder, f"{annotations}: images[{i}]")
+        if example.name in examples:
+            raise DataError(f"{annotations}: images[{i}].filename: '{example.name}' stands here a second time")
+        examples[example.name] = example
+    return list(examples.values())
 
 
 def _read(path: Path) -> list[Any]:
@@ -27,7 +32,9 @@ def _read(path: Path) -> list[Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON ({error})") from None
     records = content.get("images") if isinstance(content, dict) else None
     if not isinstance(records, list) or not records:
@@ -39,7 +46,7 @@ def _example(record: Any, folder: Path, where: str) -> FileExample:
     name, split, sentences = (_field(record, key, kind, where) for key, kind in FIELDS)
     if split not in SPLITS:
         raise DataError(f"{where}.split: {split!r} is none of {', '.join(SPLITS)}")
-    if Path(name).name != name:
+    if Path(name).name != name or name in ("", ".."):
         raise DataError(f"{where}.filename: {name!r} must be a plain file name")
     captions = tuple(_tokens(s, f"{where}.sentences[{k}]") for k, s in enumerate(sentences))
     if not captions:
@@ -58,7 +65,9 @@ def _field(record: Any, key: str, kind: type, where: str) -> Any:
 
 def _tokens(sentence: Any, where: str) -> tuple[str, ...]:
     if isinstance(sentence, dict) and isinstance(sentence.get("tokens"), list):
-        text = " ".join(str(token) for token in sentence["tokens"])
+        if not all(isinstance(token, str) for token in sentence["tokens"]):
+            raise DataError(f"{where}.tokens: must be a list of words")
+        text = " ".join(sentence["tokens"])
     else:
         text = _field(sentence, "raw", str, where)
     words = tokenize(text)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from capxai_core.data.vocabulary import END, START
+from capxai_core.lrp.rules import EPSILON
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.grid_td import GridTD
 
@@ -104,7 +105,7 @@ def grid_td_forward(decoder: GridTD, v: Tensor, v_g: Tensor, token_ids: Sequence
 
 
 def explain_word(
-    model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, epsilon: float = 0.01
+    model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, epsilon: float = EPSILON
 ) -> tuple[Tensor, Tensor]:
     """Algorithm 1 for the word at `position` (len(token_ids) is `<end>`) of a caption of `image` (3, H, W).
 

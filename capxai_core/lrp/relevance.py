@@ -1,4 +1,4 @@
-"""LRP of all words of a caption at once: algorithms 1 and 2 as one batched backward pass."""
+"""LRP of all words of a caption at once: algorithm 1 as one batched backward pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

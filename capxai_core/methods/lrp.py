@@ -1,9 +1,11 @@
 """Layer-wise relevance propagation through the whole captioner, the paper's method."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from capxai_core.errors import RequestError
 from capxai_core.lrp.relevance import relevance
 from capxai_core.lrp.rules import EPSILON
 from capxai_core.methods.explanation import Explanation
@@ -17,11 +19,15 @@ class LayerwiseRelevance(Method):
 
     name, label = "lrp", "LRP"
     signed, pixel_level, linguistic = True, True, True
-    reference = "Bach et al. 2015; Arras et al. 2017; algorithms 1 and 2"
+    reference = "Bach et al. 2015; Arras et al. 2017; algorithm 1"
     epsilon: float = EPSILON
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.epsilon, int | float) and 0 < self.epsilon < math.inf):
+            raise RequestError(f"epsilon must be a number above 0, not {self.epsilon!r}")
+
     def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
-        """Algorithm 1 or 2 for all words by one batched backward pass."""
+        """Algorithm 1 for all words by one batched backward pass."""
         found = relevance(model, image, caption.token_ids, positions, self.epsilon)
         words = found.words[:, : columns(caption, positions)]
         pixels = found.pixels.sum(1)

@@ -46,7 +46,8 @@ def explain(
 ) -> Explanation:
     """Why the model said each word of a caption of a picture (3, H, W) in [0, 1].
 
-    words: positions of the words to explain, all by default; include_end: explain `<end>` too.
+    words: positions of the words to explain, all by default; include_end: explain `<end>` too (always
+    where the model said nothing else).
     options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position.
     """
     chosen = find_method(method, **options)
@@ -55,7 +56,7 @@ def explain(
     for p in positions:
         if not 0 <= p < n:
             raise RequestError(f"word position {p} does not exist: the caption '{caption}' has positions 0 to {n - 1}")
-    if include_end:
+    if include_end or n == 0:
         positions += (n,)
     if not positions:
         raise RequestError("no word to explain: give at least one position, or leave 'words' out")

@@ -12,15 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from capxai_core.data.vocabulary import END, START, Vocabulary
+from capxai_core.data.examples import tokenize
+from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
 from capxai_core.errors import ModelError, RequestError
+from capxai_core.files import atomic
 from capxai_core.models.decoder import Decoder
-from capxai_core.models.encoder import Encoder, load_weights, read_tensors, vgg16
+from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, load_weights, read_tensors, vgg16
 from capxai_core.models.grid_td import GridTD
 from capxai_core.models.ops import PLAIN, Ops
 from capxai_core.models.search import MAX_WORDS, beam_search
 
 DECODERS: dict[str, type[Decoder]] = {"grid_td": GridTD}
+MAX_READ = 100  # words of a caption, beams of a search: beyond it a slip of the keyboard
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
@@ -94,18 +97,19 @@ class Captioner(nn.Module):
 
     def caption(self, image: Tensor, beam_size: int = 3, max_words: int = MAX_WORDS) -> Caption:
         """What the model says about a picture (3, H, W) in [0, 1], by beam search."""
-        if beam_size < 1 or max_words < 1:
-            raise RequestError(f"beam_size and max_words must be at least 1, not {beam_size} and {max_words}")
+        if not (1 <= beam_size <= MAX_READ and 1 <= max_words <= MAX_READ):
+            raise RequestError(f"beam_size and max_words are 1 to {MAX_READ}, not {beam_size} and {max_words}")
         a = self.see(image)
         tokens = beam_search(self.decoder, a, beam_size, max_words)[0]
         return self._read(a, tokens[:-1], ended=len(tokens) <= max_words)
 
     def read(self, image: Tensor, words: Sequence[str] | str) -> Caption:
         """A caption of your own as the model reads it ("what if it had said …"); unknown words become `<unk>`."""
-        words = words.split() if isinstance(words, str) else words
-        if not words:
-            raise RequestError("a caption needs at least one word")
-        return self._read(self.see(image), self.vocabulary.encode(words), ended=False)
+        words = tokenize(words) if isinstance(words, str) else words
+        if not 0 < len(words) <= MAX_READ:
+            raise RequestError(f"a caption has 1 to {MAX_READ} words, not {len(words)}")
+        ids = [UNK if token < UNK else token for token in self.vocabulary.encode(words)]
+        return self._read(self.see(image), ids, ended=False)
 
     @torch.no_grad()
     def _read(self, a: Tensor, ids: list[int], ended: bool) -> Caption:
@@ -154,7 +158,7 @@ def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> Non
         "profile": model.profile,
         "config": model.decoder.config,
         "words": model.vocabulary.words,
-        "encoder": "vgg16" if model.profile != "scenes" else "scenes",
+        "encoder": "vgg16" if model.encoder.blocks == VGG16_BLOCKS else "own",
         "encoder_fingerprint": model.encoder.fingerprint(),
         "trained": trained,
     }
@@ -169,14 +173,9 @@ def save_encoder(encoder: Encoder, path: Path, trained: dict[str, Any]) -> None:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """A safetensors file, written under another name first so that none is ever left half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as partial:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
         partial.chmod(0o644)  # safetensors writes files that only their owner may read
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_encoder(path: str | Path) -> Encoder:
@@ -184,50 +183,57 @@ def load_encoder(path: str | Path) -> Encoder:
     content = read_metadata(Path(path), "encoder")
     try:
         encoder = Encoder(content["blocks"], content["size"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: damaged description of the encoder ({error!r})") from None
     load_weights(encoder, read_tensors(Path(path)), path)
     return encoder.eval().requires_grad_(False)
 
 
-def load_captioner(name: str | Path, encoder: Encoder | None = None) -> Captioner:
+def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path | None = None) -> Captioner:
     """`"scenes/grid_td"` (shipped), `"flickr8k/grid_td"` (once trained, under `runs/`), or a path to a weights file.
 
-    encoder: only to insist on a particular one; the default is the one the captioner names. `ModelError` where the
-    weights are missing or damaged, or where the encoder is not the one the captioner was trained on.
+    encoder: only to insist on a particular one; the default is the one the captioner names. data: folder in which
+    VGG16's weights are looked for, $CAPXAI_DATA by default. `ModelError` where weights are missing or damaged, or
+    where the encoder is not the one the captioner was trained on.
     """
     path = find_weights(name)
     content = read_metadata(path, "captioner")
     try:
-        vocabulary = Vocabulary(tuple(content["words"]))
-        decoder = DECODERS[content["architecture"]](**content["config"])
-        architecture, profile, wanted = content["architecture"], content["profile"], content["encoder_fingerprint"]
-    except (KeyError, TypeError, ValueError) as error:
+        vocabulary = Vocabulary(tuple(str(word) for word in content["words"]))
+        architecture, profile = str(content["architecture"]), str(content["profile"])
+        kind, wanted = str(content["encoder"]), str(content["encoder_fingerprint"])
+        if content["config"]["vocabulary"] != len(vocabulary):
+            raise ValueError(f"{len(vocabulary)} words for a decoder of {content['config']['vocabulary']}")
+        decoder = DECODERS[architecture](**content["config"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: damaged description of the captioner ({error!r})") from None
     load_weights(decoder, read_tensors(path), path)
-    encoder = encoder or _encoder_of(content["encoder"], path)
-    if encoder.fingerprint() != wanted:
+    choices = [encoder] if encoder else [vgg16(data)] if kind == "vgg16" else _own_encoders(path)
+    encoder = next((choice for choice in choices if choice.fingerprint() == wanted), None)
+    if encoder is None:
         raise ModelError(
             f"{path}: was trained on another encoder (fingerprint {wanted[:12]}…, not "
-            f"{encoder.fingerprint()[:12]}…); weights of different origin are not interchangeable. Give the encoder "
-            "it was trained on, or train again"
+            f"{', '.join(choice.fingerprint()[:12] for choice in choices)}…); weights of different origin are not "
+            "interchangeable. Put the encoder it was trained on beside it as encoder.safetensors (or, for VGG16, into "
+            "the data folder), or train again"
         )
     model = Captioner(encoder, decoder, vocabulary, architecture, profile)
     return model.eval().requires_grad_(False)
 
 
 def find_weights(name: str | Path) -> Path:
-    """The weights file a name or path stands for: a file, `runs/<name>/captioner.safetensors`, or a shipped one."""
+    """The weights file a name or path stands for: a file, a shipped one, or `runs/<name>/captioner.safetensors`."""
     candidates = [
         Path(name),
         Path(name) / "captioner.safetensors",
-        Path("runs") / name / "captioner.safetensors",
-        Path("../runs") / name / "captioner.safetensors",  # from a notebook in book/
         PRETRAINED / f"{name}.safetensors",
+        Path("runs") / name / "captioner.safetensors",
+        Path("../runs") / name / "captioner.safetensors",  # from a notebook opened in book/
     ]
-    found = next((path for path in candidates if path.is_file()), None)
+    found = next((path for path in candidates if os.path.isfile(path)), None)  # False, too, for an over-long name
     if found is None:
-        shipped = ", ".join(sorted(f"{p.parent.name}/{p.stem}" for p in PRETRAINED.glob("*/[!e]*.safetensors")))
+        weights = sorted(p for p in PRETRAINED.glob("*/*.safetensors") if p.stem != "encoder")
+        shipped = ", ".join(f"{p.parent.name}/{p.stem}" for p in weights)
         raise ModelError(
             f"no captioner '{name}': neither a weights file, nor trained under runs/{name}, nor shipped ({shipped}). "
             "Train one with: capxai train --profile PROFILE --model MODEL"
@@ -235,11 +241,10 @@ def find_weights(name: str | Path) -> Path:
     return found
 
 
-def _encoder_of(kind: str, path: Path) -> Encoder:
-    if kind == "vgg16":
-        return vgg16()
-    beside = [path.parent / "encoder.safetensors", path.parent.parent / "encoder.safetensors"]
-    return load_encoder(next((p for p in beside if p.is_file()), PRETRAINED / "scenes" / "encoder.safetensors"))
+def _own_encoders(path: Path) -> list[Encoder]:
+    folders = [path.parent, path.parent.parent, Path("runs/scenes"), PRETRAINED / "scenes"]
+    files = [folder / "encoder.safetensors" for folder in folders]
+    return [load_encoder(file) for file in files if file.is_file()]
 
 
 def read_metadata(path: Path, key: str) -> dict[str, Any]:

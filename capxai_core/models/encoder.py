@@ -88,6 +88,8 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: object) -
         if tensors[name].shape != expected[name].shape:
             shapes = f"{tuple(tensors[name].shape)}, not {tuple(expected[name].shape)}"
             raise ModelError(f"{where}: tensor '{name}' is {shapes}; it belongs to another model")
+        if not tensors[name].isfinite().all():
+            raise ModelError(f"{where}: tensor '{name}' holds values that are not finite numbers; the file is damaged")
     module.load_state_dict({name: value.float() for name, value in tensors.items()})
 
 

@@ -1,8 +1,6 @@
 """Cross-entropy training of a captioner on a frozen encoder, chosen on validation CIDEr-D."""
 
 import logging
-import os
-import pickle
 import time
 import warnings
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from torch.utils.data import DataLoader
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
 from capxai_core.errors import DataError, ModelError
+from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
@@ -33,10 +32,16 @@ Batch = tuple[Tensor, Tensor]
 class CaptionTraining(L.LightningModule):
     """Lightning's view of a decoder in training; `history` holds one row an epoch and travels in the checkpoint."""
 
-    def __init__(self, captioner: Captioner, recipe: Recipe, references: list[tuple[tuple[str, ...], ...]]) -> None:
+    def __init__(
+        self,
+        captioner: Captioner,
+        recipe: Recipe,
+        references: list[tuple[tuple[str, ...], ...]],
+        identity: dict[str, str],
+    ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
-        self.recipe, self.references = recipe, references
+        self.recipe, self.references, self.identity = recipe, references, identity
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
         self.captioner = [captioner]
         self.history: list[dict[str, float]] = []
@@ -61,8 +66,9 @@ class CaptionTraining(L.LightningModule):
         self.losses, self.started = [], time.monotonic()
 
     def validation_step(self, a: Tensor, _: int) -> None:
-        """Caption a batch of validation images."""
-        found = beam_search(self.decoder, a, self.recipe.beam_size)
+        """Caption a batch of validation images, in the precision in which the weights will be used."""
+        with torch.autocast(a.device.type, enabled=False):
+            found = beam_search(self.decoder, a, self.recipe.beam_size)
         self.hypotheses += [self.captioner[0].vocabulary.decode(t for t in ids if t != END) for ids in found]
 
     def on_validation_start(self) -> None:
@@ -74,15 +80,8 @@ class CaptionTraining(L.LightningModule):
         self.log("cider", cider(self.references, self.hypotheses), prog_bar=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep history and recipe beside the weights."""
-        checkpoint["capxai"] = {"history": self.history, "recipe": self.recipe.model_dump()}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another run."""
-        saved = checkpoint.get("capxai", {})
-        if {**saved.get("recipe", {}), "epochs": 0} != {**self.recipe.model_dump(), "epochs": 0}:
-            raise ModelError("the checkpoint was made with another recipe; train into another folder (--out)")
-        self.history = saved["history"]
+        """Keep the history, and what the run is, beside the weights."""
+        checkpoint["capxai"] = {"history": self.history, "identity": self.identity}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; the learning rate is set at each epoch's start."""
@@ -96,18 +95,22 @@ class Keeper(Callback):
     def __init__(self, folder: Path, captions_an_epoch: int) -> None:
         self.folder, self.captions = folder, captions_an_epoch
 
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """The epoch's training ends here; captioning the validation images is not counted as throughput."""
+        assert isinstance(pl_module, CaptionTraining)
+        self.seconds = time.monotonic() - pl_module.started
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Everything is written under another name and then renamed: a kill leaves the last whole state."""
         assert isinstance(pl_module, CaptionTraining)
         module, score = pl_module, float(trainer.callback_metrics["cider"])
         best = max((row["cider"] for row in module.history), default=-1.0)
-        seconds = time.monotonic() - module.started
         row = {
             "epoch": trainer.current_epoch + 1,
             "loss": float(torch.stack(module.losses).mean()),
             "cider": score,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "captions_per_s": self.captions / seconds,
+            "captions_per_s": self.captions / self.seconds,
         }
         module.history.append(row)
         print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
@@ -115,9 +118,8 @@ class Keeper(Callback):
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
             save_captioner(module.captioner[0], self.folder / "captioner.safetensors", trained)
         write_log(module.history, self.folder)
-        partial = self.folder / ".last.ckpt.part"
-        trainer.save_checkpoint(partial)
-        os.replace(partial, self.folder / "last.ckpt")
+        with atomic(self.folder / "last.ckpt") as partial:
+            trainer.save_checkpoint(partial)
 
 
 def train_captioner(
@@ -146,7 +148,13 @@ def train_captioner(
     features = FeatureCache(encoder, examples, cache)
     features.fill(device)
 
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged])
+    identity = {
+        "model": f"{profile}/{architecture}",
+        "data": fingerprint(examples),
+        "encoder": encoder.fingerprint(),
+        "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
+    }
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +165,10 @@ def train_captioner(
         precision="bf16-mixed" if has_bfloat16(device) else "32-true",
         max_epochs=recipe.epochs,
         gradient_clip_val=recipe.clip,
-        callbacks=[EarlyStopping("cider", mode="max", patience=recipe.patience), Keeper(folder, 5 * len(train))],
+        callbacks=[
+            EarlyStopping("cider", mode="max", patience=recipe.patience),
+            Keeper(folder, recipe.captions * len(train)),
+        ],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -165,14 +176,9 @@ def train_captioner(
         reload_dataloaders_every_n_epochs=1,
     )
     data = EpochData(train, vocabulary, recipe, features, chunks)
-    checkpoint = folder / "last.ckpt"
-    try:
-        resume = str(checkpoint) if checkpoint.is_file() else None
-        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError) as error:
-        if trainer.global_step or not checkpoint.is_file():
-            raise
-        raise ModelError(f"{checkpoint}: cannot be resumed from ({error}); delete it to train from the start") from None
+    module.history = read_history(folder / "last.ckpt", identity)
+    if not finished(module.history, recipe):
+        fit(trainer, module, data, folder / "last.ckpt")
     weights = folder / "captioner.safetensors"
     best = max(module.history, key=lambda row: row["cider"])
     facts = {
@@ -180,8 +186,8 @@ def train_captioner(
         "epoch": f"{best['epoch']} of {len(module.history)}",
         "training images": len(train),
         "vocabulary": len(vocabulary),
-        "data": fingerprint(examples),
-        "encoder": encoder.fingerprint(),
+        "data": identity["data"],
+        "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
     }
     command = f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
@@ -195,8 +201,47 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", module="lightning")
 
 
+def read_history(checkpoint: Path, identity: dict[str, str]) -> list[dict[str, float]]:
+    """What an interrupted run did so far, nothing where there is no checkpoint.
+
+    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe.
+    """
+    if not checkpoint.is_file():
+        return []
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["capxai"]
+        history, other = list(saved["history"]), dict(saved["identity"])
+    except Exception as error:
+        kind = type(error).__name__
+        raise ModelError(f"{checkpoint}: cannot be resumed from ({kind}); delete it to train from the start") from None
+    for what, value in identity.items():
+        if other.get(what) != value:
+            raise ModelError(f"{checkpoint}: was made with another {what}; train into another folder (--out)")
+    return history
+
+
+def finished(history: Sequence[dict[str, float]], recipe: Recipe) -> bool:
+    """Whether a run has done its epochs, or has stopped early."""
+    if not history:
+        return False
+    best = max(range(len(history)), key=lambda i: history[i]["cider"])
+    return len(history) >= recipe.epochs or len(history) - 1 - best >= recipe.patience
+
+
+def fit(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, checkpoint: Path) -> None:
+    """Train, from the checkpoint where there is one; Ctrl-C is a `KeyboardInterrupt`, not Lightning's exit code."""
+    resume = str(checkpoint) if checkpoint.is_file() else None
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
 class EpochData(L.LightningDataModule):
-    """Batches of image features with token ids (n·m, T + 2), and of features alone for validation."""
+    """Batches of image features with token ids (n·m, T + 1), and of features alone for validation."""
 
     def __init__(
         self,
@@ -208,7 +253,8 @@ class EpochData(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.names = [e.name for e in train]
-        self.ids = [[vocabulary.encode(c[:MAX_WORDS]) for c in e.captions] for e in train]
+        # `<end>` is the first word not said: a caption cut short has none, or it would teach to stop in mid-sentence
+        self.ids = [[[*vocabulary.encode(c), END][: MAX_WORDS + 1] for c in e.captions] for e in train]
         self.recipe, self.features, self.val = recipe, features, val
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -236,13 +282,13 @@ class EpochData(L.LightningDataModule):
 
 
 def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
-    """Token ids → (B, T + 2) with `<start>`, `<end>` and trailing `<pad>`, T the longest caption's length."""
+    """Token ids, `<end>` included → (B, T + 1) with `<start>` and trailing `<pad>`, T the longest caption's length."""
     longest = max(len(c) for c in captions)
-    return torch.tensor([[START, *c, END] + [PAD] * (longest - len(c)) for c in captions])
+    return torch.tensor([[START, *c] + [PAD] * (longest - len(c)) for c in captions])
 
 
 def caption_loss(model: Any, a: Tensor, tokens: Tensor, dropout: float, embedding_dropout: float) -> Tensor:
-    """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 2) → scalar."""
+    """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 1) → scalar."""
     features = model.encode(a)
     embedded = F.dropout(model.embedding(tokens[:, :-1]), embedding_dropout)
     state = model.start(len(tokens), features.v)
@@ -269,15 +315,17 @@ def write_log(history: Sequence[dict[str, float]], folder: Path) -> None:
     """`log.csv` and the picture of it, `curves.png`."""
     import matplotlib.pyplot as plt
     import pandas as pd
+    import seaborn as sns
 
     table = pd.DataFrame(history)
-    table.to_csv(folder / ".log.part", index=False)
-    os.replace(folder / ".log.part", folder / "log.csv")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    left.plot(table["epoch"], table["loss"], "o-")
-    left.set(xlabel="epoch", ylabel="training cross-entropy per word")
-    right.plot(table["epoch"], table["cider"], "o-", color="tab:orange")
-    right.set(xlabel="epoch", ylabel="validation CIDEr-D")
-    figure.savefig(folder / ".curves.part", format="png", dpi=120)
-    os.replace(folder / ".curves.part", folder / "curves.png")
+    with atomic(folder / "log.csv") as partial:
+        table.to_csv(partial, index=False)
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for ax, column, label in zip(
+        axes, ("loss", "cider"), ("cross-entropy per word", "validation CIDEr-D"), strict=True
+    ):
+        sns.lineplot(table, x="epoch", y=column, marker="o", ax=ax)
+        ax.set(ylabel=label)
+    with atomic(folder / "curves.png") as partial:
+        figure.savefig(partial, dpi=120)
     plt.close(figure)

@@ -1,11 +1,11 @@
 """The model card that the training command writes beside the weights."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capxai_core.data.examples import Example
+from capxai_core.files import atomic
 
 LIMITS = {
     "scenes": "Knows only drawn scenes: what it makes of a photograph means nothing. The captions repeat the habits "
@@ -21,9 +21,8 @@ def write_card(weights: Path, title: str, profile: str, command: str, facts: Map
     table = [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     text = "\n".join([f"# {title}", "", LIMITS.get(profile, REPEATS), "", "| | |", "|---|---|", *table, ""])
     card = weights.with_suffix(".md")
-    partial = card.with_name(f".{card.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, card)
+    with atomic(card) as partial:
+        partial.write_text(text, encoding="utf-8")
     return card
 
 

@@ -1,5 +1,6 @@
 """What a frozen encoder sees, computed once and kept on disk in half precision."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
+from capxai_core.files import atomic
 from capxai_core.models.encoder import Encoder
 
 BATCH = 16
@@ -20,14 +22,16 @@ BATCH = 16
 class FeatureCache:
     """A memory map (n, C, grid, grid) of float16 in `folder`, filled in order; an interrupted filling goes on.
 
-    The folder's name carries the encoder's fingerprint and the images' names, so features of another encoder or
-    another data set are never taken for these.
+    The folder's name carries the encoder's fingerprint, the images' names and three of the images themselves, so that
+    features of another encoder or of redrawn pictures are not taken for these.
     """
 
     def __init__(self, encoder: Encoder, examples: Sequence[Example], folder: Path) -> None:
         self.encoder, self.examples = encoder, examples
-        names = hashlib.sha256("\n".join(e.name for e in examples).encode()).hexdigest()
-        self.folder = folder / f"{encoder.fingerprint()[:12]}-{names[:12]}"
+        data = hashlib.sha256("\n".join(e.name for e in examples).encode())
+        for example in (examples[0], examples[len(examples) // 2], examples[-1]):
+            data.update(example.image().numpy().tobytes())
+        self.folder = folder / f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}"
         self.index = {example.name: i for i, example in enumerate(examples)}
         self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
 
@@ -35,8 +39,8 @@ class FeatureCache:
         """Compute what is missing, with progress. Raises what decoding an image raises."""
         self.folder.mkdir(parents=True, exist_ok=True)
         counter = self.folder / "done.json"
-        done = json.loads(counter.read_text())["images"] if counter.is_file() else 0
         path = self.folder / "features.npy"
+        done = _count(counter) if path.is_file() else 0
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
         encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         with Progress(transient=True) as progress:
@@ -49,7 +53,8 @@ class FeatureCache:
                 store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()
                 if (start // BATCH) % 8 == 7 or start + BATCH >= len(self.examples):
                     store.flush()
-                    counter.write_text(json.dumps({"images": start + len(images)}))
+                    with atomic(counter) as partial:
+                        partial.write_text(json.dumps({"images": start + len(images)}))
                 progress.update(task, advance=len(images))
         self.store = np.load(path, mmap_mode="r")
 
@@ -60,6 +65,12 @@ class FeatureCache:
         except KeyError as error:
             raise DataError(f"no features were computed for image {error}") from None
         return torch.from_numpy(self.store[rows].astype(np.float32))
+
+
+def _count(counter: Path) -> int:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return int(json.loads(counter.read_text())["images"])
+    return 0
 
 
 def has_bfloat16(device: torch.device) -> bool:

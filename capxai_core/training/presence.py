@@ -1,7 +1,8 @@
 """Pretraining of the `scenes` encoder on what is in a picture, and where, without any language."""
 
-import os
+import contextlib
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from torch.utils.data import DataLoader
 
 from capxai_core.data.scenes import PRESENCE, Scene, load_scenes
 from capxai_core.data.scenes.world import PEOPLE, verb_of
+from capxai_core.files import atomic
 from capxai_core.models.captioner import save_encoder
 from capxai_core.models.encoder import MEAN, SCENES_BLOCKS, STD, Encoder
-from capxai_core.training.captioning import quiet_lightning
+from capxai_core.training.captioning import fit, quiet_lightning, read_history
 from capxai_core.training.card import write_card
 from capxai_core.training.features import has_bfloat16
 
@@ -35,6 +37,7 @@ class PresenceTraining(L.LightningModule):
     def __init__(self, encoder: Encoder, steps: int, seed: int) -> None:
         super().__init__()
         self.encoder, self.steps, self.seed = encoder, steps, seed
+        self.identity: dict[str, str] = {}
         self.whole = nn.Linear(2 * encoder.channels, len(PRESENCE))
         self.each = nn.Conv2d(encoder.channels, len(PRESENCE), 1)
 
@@ -59,6 +62,10 @@ class PresenceTraining(L.LightningModule):
         self.log("loss", loss, prog_bar=True)
         return loss
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep beside the weights what run this is."""
+        checkpoint["capxai"] = {"history": [], "identity": self.identity}
+
     def configure_optimizers(self) -> Any:
         """AdamW with one cycle of the learning rate."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=3e-3, weight_decay=1e-3)
@@ -81,10 +88,12 @@ class PresenceData(L.LightningDataModule):
         return DataLoader(batches, batch_size=None, collate_fn=lambda rows: [a[rows] for a in self.arrays])  # type: ignore[arg-type]
 
 
-def train_encoder(folder: Path, images: int = 8000, epochs: int = 16, seed: int = 1, batch: int = 64) -> Path:
+def train_encoder(
+    folder: Path, images: int = 8000, epochs: int = 16, seed: int = 1, batch: int = 64, fresh: int = 1000
+) -> Path:
     """Train the `scenes` encoder on the split `encoder`, write `folder/encoder.safetensors` and return its path.
 
-    Resumes from `folder/encoder.ckpt`. The file's description holds each label's AUC on 1000 further scenes.
+    Resumes from `folder/encoder.ckpt`. The file's description holds each label's AUC on `fresh` further scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = draw(0, images, folder / "encoder-images.npz")
@@ -94,6 +103,8 @@ def train_encoder(folder: Path, images: int = 8000, epochs: int = 16, seed: int 
     module.encoder.to(memory_format=torch.channels_last)
     quiet_lightning()
     checkpoint = folder / "encoder.ckpt"
+    module.identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
+    read_history(checkpoint, module.identity)
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -104,12 +115,11 @@ def train_encoder(folder: Path, images: int = 8000, epochs: int = 16, seed: int 
         callbacks=[KeepLast(checkpoint)],
     )
     started = time.monotonic()
-    resume = str(checkpoint) if checkpoint.is_file() else None
-    trainer.fit(module, datamodule=PresenceData(arrays, batch, seed), ckpt_path=resume, weights_only=True)
+    fit(trainer, module, PresenceData(arrays, batch, seed), checkpoint)
     seconds = time.monotonic() - started
-    auc = presence_auc(module, images)
+    auc = presence_auc(module, images, fresh)
     mean = float(np.mean(list(auc.values())))
-    print(f"{seconds:.0f} s; mean AUC of {len(auc)} labels on 1000 fresh scenes {mean:.3f}")
+    print(f"{seconds:.0f} s; mean AUC of {len(auc)} labels on {fresh} fresh scenes {mean:.3f}")
     path = folder / "encoder.safetensors"
     trained = {"images": images, "epochs": epochs, "seed": seed, "auc": auc, "mean_auc": mean}
     save_encoder(module.encoder, path, trained)
@@ -141,9 +151,8 @@ class KeepLast(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write, then rename."""
         print(f"epoch {trainer.current_epoch + 1}  loss {float(trainer.callback_metrics['loss']):.4f}", flush=True)
-        partial = self.path.with_name(f".{self.path.name}.part")
-        trainer.save_checkpoint(partial)
-        os.replace(partial, self.path)
+        with atomic(self.path) as partial:
+            trainer.save_checkpoint(partial)
 
 
 def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
@@ -152,7 +161,7 @@ def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
     Pictures (n, 3, size, size), labels (n, labels) and labels of the positions (n, labels, grid, grid).
     """
     if cache is not None and cache.is_file():
-        with np.load(cache) as kept:
+        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(cache) as kept:
             if len(kept["images"]) == n:
                 return kept["images"], kept["labels"], kept["cells"]
     grid = Encoder(SCENES_BLOCKS, SIZE).grid
@@ -165,9 +174,8 @@ def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
         labels[i] = example.scene.presence()
         cells[i] = where_present(example.scene, grid)
     if cache is not None:
-        partial = cache.with_name(f".{cache.name}.part.npz")
-        np.savez(partial, images=images, labels=labels, cells=cells)
-        os.replace(partial, cache)
+        with atomic(cache) as partial:
+            np.savez(partial, images=images, labels=labels, cells=cells)
     return images, labels, cells
 
 
@@ -190,7 +198,7 @@ def where_present(scene: Scene, grid: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def presence_auc(module: PresenceTraining, first: int, n: int = 1000) -> dict[str, float]:
+def presence_auc(module: PresenceTraining, first: int, n: int) -> dict[str, float]:
     """Area under the ROC curve of each label of the picture, on scenes that training did not see."""
     from sklearn.metrics import roc_auc_score
 

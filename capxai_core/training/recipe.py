@@ -14,7 +14,7 @@ class Recipe(BaseModel):
     epochs: int = Field(default=12, ge=1)
     patience: int = Field(default=3, description="epochs without a better validation CIDEr before stopping")
     images: int = Field(default=32, description="images a batch, each with `captions` of its captions")
-    captions: int = 5
+    captions: int = Field(default=5, ge=1)
     lr: float = 5e-4
     constant_epochs: int = Field(default=3, description="epochs before the learning rate starts to shrink")
     decay: float = Field(default=0.85, description="factor on the learning rate for every epoch after those")
@@ -24,4 +24,4 @@ class Recipe(BaseModel):
     clip: float = Field(default=2.0, description="norm to which gradients are clipped")
     val_images: int = Field(default=500, description="validation images captioned after every epoch")
     beam_size: int = 3
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=2**31)
