@@ -16,7 +16,8 @@ setup: .venv/installed ## make .venv and install what requirements.lock pins (on
 
 book: .venv/installed ## execute every notebook and build the book into _build/html (PARAMETERS="-p seed 2")
 	$(BIN)/capxai run $(PARAMETERS)
-	$(BIN)/jupyter-book build . --all -W -n --keep-going
+	rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo
 	@echo "The book is built. Open it as a file:"
 	@echo "    $(CURDIR)/$(SITE)/index.html"

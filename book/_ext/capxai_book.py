@@ -31,6 +31,8 @@ def without_thebe(app: Sphinx) -> None:
     """Take out an extension that Jupyter Book always loads: its script names a foreign host, and fails when it runs."""
     for listeners in app.events.listeners.values():
         listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+    for files in (app.registry.css_files, app.registry.js_files):
+        files[:] = [(name, attributes) for name, attributes in files if "thebe" not in (name or "")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
