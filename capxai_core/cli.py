@@ -91,11 +91,11 @@ def train(
     changes = {"seed": seed} | ({"epochs": epochs} if epochs else {})
     recipe = Recipe(**{**chosen.recipe.model_dump(), **changes})
     folder = out or Path("runs") / profile / model
-    folder.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cache = Path("runs") / profile / "features"
-    examples = chosen.examples(root)
-    weights = train_captioner(model, profile, chosen.encoder(root), examples, recipe, folder, cache, device)
+    examples, encoder = chosen.examples(root), chosen.encoder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = train_captioner(model, profile, encoder, examples, recipe, folder, cache, device)
     print(weights)
 
 

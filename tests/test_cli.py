@@ -79,6 +79,7 @@ def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene
         (("train", "--profile", "flickr8k"), "set CAPXAI_DATA"),
         (("train", "--profile", "flickr8k", "--data", "{empty}"), "no such folder of images"),
         (("train", "--profile", "flickr8k", "--model", "encoder"), "only 'scenes' has an encoder"),
+        (("train", "--out", "{scene}"), "File exists"),
         (("run", "99_nothing"), "99_nothing"),
         (("run", "-p", "speed", "1"), "speed"),
         (("run", "-p", "profile"), "-p profile: give the parameter's name and its value"),
@@ -88,6 +89,8 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words, message, scene, tmp_pa
     monkeypatch.delenv("CAPXAI_DATA", raising=False)
     (tmp_path / "empty").mkdir()
     places = {"scene": scene, "empty": tmp_path / "empty"}
+    if words[0] != "run":  # which looks for the book where it is called
+        monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert capxai(*(w.format(**places) for w in words)) == 2
     err = capsys.readouterr().err.replace(SCENES_ONLY, "")
