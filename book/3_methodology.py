@@ -290,8 +290,8 @@ seed = 1
 #
 # Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time: all
 # words of a caption in one backward pass, in which the convolutions' share of the work that is the same for every
-# word is done once. The two were written apart and must agree. Here they are on every fourth word of one caption, for the literal one takes its
-# time; the tests compare them on all words of hundreds.
+# word is done once. The two were written apart and must agree. Here they are on every fourth word of one
+# caption, for the literal one takes its time; the tests compare them on hundreds of captions.
 
 # %%
 import copy
