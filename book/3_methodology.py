@@ -191,7 +191,7 @@ seed = 1
 # :columns: 12 12 12 4
 # **for** $t \in [T, \dots, 0, \mathrm{start}]$ **do**
 #
-# $R(h^2_t)$, Language-LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R_2(\hat c_t),\; R(h^1_t),\; R_1(h^2_{t-1})$
+# $R(h^2_t)$, Language-LSTM $\;\xRightarrow{\text{LRP-LSTM}}\; R_2(\hat c_t),$ $R(h^1_t),$ $R_1(h^2_{t-1})$
 # :::
 # :::{grid-item}
 # :columns: 12 12 12 8

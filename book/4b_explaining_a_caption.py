@@ -28,7 +28,8 @@ seed = 1
 # %% [markdown]
 # ## The picture and what the model says
 #
-# We take the first picture of a test run whose caption has an *is* after something that is really there.
+# We take the first picture of a test run whose caption begins like the paper's: a subject that is really there, then
+# *is*.
 
 # %%
 import capxai_core as cx
@@ -36,9 +37,9 @@ import capxai_core as cx
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "test", 100, seed)
 captioned = ((example, captioner.caption(example.image())) for example in examples)
-grounded = ((e, c) for e, c in captioned if "is" in c.words and e.supports(c.words[c.words.index("is") - 1]))
+grounded = ((e, c) for e, c in captioned if c.words[2:3] == ("is",) and e.supports(c.words[1]))
 found = next(grounded, None)
-assert found, 'no caption of the first 100 pictures has an "is" after something really there: try another seed'
+assert found, "no caption of the first 100 pictures begins with a subject that is there and 'is': try another seed"
 example, caption = found
 image = example.image()
 print(caption)
@@ -58,9 +59,9 @@ verb, last = caption.words.index("is"), len(caption.words) - 1
 cx.figure_words(image, explanations, [verb - 1])
 
 # %% [markdown]
-# Orange speaks for the word, blue against it; attention, which has no sign, is purple. Each map is scaled by its own
-# largest value, so the colours compare places, never methods. Beneath each map stand the words before, coloured by
-# their relevance where the method has one.
+# Orange speaks for the word, blue against it; the maps of attention and Grad-CAM have no sign and are purple. Each map
+# is scaled by its own largest value, so the colours compare places, never methods. Beneath each map stand the words
+# before, coloured by their relevance where the method has one.
 #
 # ## Figure 3: three words of one caption
 #
@@ -77,7 +78,16 @@ cx.figure_words(image, explanations, [verb - 1, last, verb])
 # %%
 cx.table_words(explanations, verb)
 
+# %%
+for e in explanations[1:]:
+    scores = e.words[verb, : verb + 1] / e.words[verb].abs().max()
+    k, subject = int(scores.abs().argmax()), e.tokens[verb]
+    print(f"{e.method}: “{e.tokens[k]}” scores most, {scores[k]:+.2f}; the subject “{subject}” {scores[verb]:+.2f}")
+
 # %% [markdown]
+# Whether the subject wins on this caption says little either way: deleting the words that each method names, over all
+# captions, is the paper's own test of it (table IV).
+#
 # ## All words
 #
 # The same picture and caption, to explore: choose a word and a method with the mouse or the arrow keys. Where LRP is

@@ -82,7 +82,7 @@ view
 # ## How sure is all this?
 #
 # - **The arithmetic** is checked, not trusted. LRP exists twice here, once written to be read beside the paper's
-#   algorithm and once to be fast, and the two agree to the eighth decimal. Every score is accounted for to the last
+#   algorithm and once to be fast, and the two agree to rounding errors. Every score is accounted for to the last
 #   bit, in five terms each computed on its own. [Both are shown](check).
 # - **The pictures** are drawn by the package (`scenes`), so that what is in them is known exactly, and so that the
 #   whole book can be rebuilt on a laptop in minutes. What holds for drawings need not hold for photographs: the same

@@ -102,7 +102,9 @@ def train(
 @app.command()
 def explain(
     photo: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.", show_default=False)],
-    model: Annotated[str, typer.Option(help="profile/model or a weights file.")],
+    model: Annotated[
+        str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained, or a weights file.")
+    ] = ("scenes/grid_td"),
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
     ] = None,
@@ -114,6 +116,7 @@ def explain(
     data: DataOption = None,
 ) -> None:
     """Caption a picture and write a self-contained page that shows why each word was said."""
+    from capxai_core.data.examples import tokenize
     from capxai_core.methods import METHODS
     from capxai_core.methods.registry import find_method
     from capxai_core.models.captioner import load_captioner
@@ -131,6 +134,9 @@ def explain(
     captioner = load_captioner(model, data=data_root(data) if data else None)
     if captioner.warning:
         print(captioner.warning, file=sys.stderr)
+    unknown = [word for word in tokenize(caption or "") if word not in captioner.vocabulary.index]
+    if unknown:
+        print(f"the model does not know, and reads as <unk>: {', '.join(unknown)}", file=sys.stderr)
     table: list[dict[str, Any]] = []
     failed: list[str] = []
 
@@ -143,7 +149,7 @@ def explain(
             yield found
 
     if photo.is_dir():
-        index = write_gallery(target, entries(), f"Captions of {photo.resolve().name}", captioner.warning)
+        index = write_gallery(target, entries(), f"{photo.resolve().name}, read by {captioner.name}", captioner.warning)
         if index is not None:
             write_words(table, target / "words.csv")
             print(f"{index}\n{target / 'words.csv'}")
@@ -154,7 +160,7 @@ def explain(
     if failed:
         raise ImageError(failed[0])
     print(view[0][2][0].caption)
-    print(write_page(target, view, photo.name, captioner.warning))
+    print(write_page(target, view, f"{photo.name}, read by {captioner.name}", captioner.warning))
 
 
 def check_target(target: Path, photo: Path) -> None:

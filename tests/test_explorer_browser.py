@@ -132,7 +132,7 @@ def test_a_method_without_word_scores_says_so_and_has_no_account(view: Locator) 
 @pytest.mark.parametrize(
     ("terms", "headline"),
     [
-        ((2.0, 1.0, 5.0), "40\u202f% seen · 20\u202f% guessed"),
+        ((2.0, 1.0, 5.0), "40\u202f% from the picture · 20\u202f% from earlier words"),
         ((-4.93, 10.15, 5.8), "picture −4.93, earlier words +10.15 of a score of 5.80"),
         ((2.0, -1.0, 0.0), "picture +2.00, earlier words −1.00 of a score of 0.00"),
     ],

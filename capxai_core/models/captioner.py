@@ -236,7 +236,7 @@ def find_weights(name: str | Path) -> Path:
         shipped = ", ".join(f"{p.parent.name}/{p.stem}" for p in weights)
         raise ModelError(
             f"no captioner '{name}': neither a weights file, nor trained under runs/{name}, nor shipped ({shipped}). "
-            "Train one with: capxai train --profile PROFILE --model MODEL"
+            "Train one with: capxai train --profile scenes|flickr8k … --model grid_td"
         )
     return found
 

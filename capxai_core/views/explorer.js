@@ -172,8 +172,9 @@ async function draw(model, el) {
       const input = token.querySelector("input");
       if (input) input.checked = +input.value === model.get("word");
     });
-    legend.textContent = (method.words ? `Beneath each earlier word: its relevance for “${target}”; ` : "")
-      + `beneath “${target}”: its score.` + (method.words ? "" : ` ${method.label} gives earlier words no relevance.`);
+    legend.textContent = method.words
+      ? `Beneath each earlier word: its relevance for “${target}”; beneath “${target}”: its score.`
+      : `Beneath “${target}”: its score. ${method.label} gives earlier words no relevance.`;
 
     buttons.forEach((button) => { button.querySelector("input").checked = button.querySelector("input").value === method.name; });
     if (status.textContent !== method.alt[row]) status.textContent = method.alt[row];
@@ -213,7 +214,7 @@ function budget(logit, terms) {
   // Terms of both signs may exceed the score they add up to: they are shares of it only between none and all.
   const [pixels, words] = terms;
   const [picture, rest] = [pixels, words].every((value) => value / logit >= 0 && value / logit <= 1)
-    ? [`${percent(pixels / logit)} seen`, ` · ${percent(words / logit)} guessed`]
+    ? [`${percent(pixels / logit)} from the picture`, ` · ${percent(words / logit)} from earlier words`]
     : [`picture ${write(pixels)}`, `, earlier words ${write(words)} of a score of ${write(logit, "")}`];
   const seen = make("p", "seen", null, make("strong", "", picture), rest);
   return [seen, list, make("p", "sum", `LRP accounts for every bit of the score: the terms add up to ${write(logit, "")}.`)];

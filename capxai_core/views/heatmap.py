@@ -208,8 +208,8 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
                 scores = word_scores(explanation, row)
                 if scores is not None:
                     _write_words(place(j, top + height, below), scores, 72 * side, 72 * below, size)
-        for j, signed in enumerate(sorted({e.signed for e in explanations}, reverse=True), start=1):
-            _scale_bar(place(j, high - 0.37, 0.12), signed)
+        for j, explanation in enumerate(explanations, start=1):
+            _scale_bar(place(j, high - 0.37, 0.12), explanation.signed)
     said = " ".join(alt_text(e, row) for row in rows for e in explanations)
     return Plate(figure, f"Explanations of words of “{' '.join(first.caption.words)}”. {said}")
 
