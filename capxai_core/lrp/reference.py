@@ -127,22 +127,24 @@ def explain_word(
         # R(word_T) is its logit; fc, then the sum ĉ + h2, by the ε-rule
         word, last = [*token_ids, END][position], steps[-1]
         fused = last.context + last.language_lstm.h
-        row, bias = decoder.fc.weight[word], decoder.fc.bias[word]
+        row, bias = decoder.fc.weight[[word]], decoder.fc.bias[[word]]
         logit = row @ fused + bias
-        r_fused = epsilon_rule(fused, row.unsqueeze(0), logit.unsqueeze(0), logit.unsqueeze(0), epsilon)
+        r_fused = epsilon_rule(fused, row, logit, logit, epsilon)
         r_context, r_h2 = split([last.context, last.language_lstm.h], r_fused, epsilon)
 
         zero = torch.zeros_like(v_g)
+        top_down, language = decoder.attention_lstm, decoder.language_lstm
         r_h1, r_c1, r_c2, r_v, r_v_g = zero, zero, zero, torch.zeros_like(v), zero
         r_words = []
         for step in reversed(steps):
-            r_in, r_h2_before, r_c2 = lstm_lrp(decoder.language_lstm, step.language_lstm, r_h2, r_c2, epsilon)
+            r_in, r_h2_before, r_c2 = lstm_lrp(language, step.language_lstm, r_h2, r_c2, epsilon)
             r_context, r_h1 = r_context + r_in.chunk(2)[0], r_h1 + r_in.chunk(2)[1]
             # eq. (12) is a linear combination of all v_i and s
-            shares = split([*(step.weights.unsqueeze(1) * v), step.beta * step.s], r_context, epsilon)
-            r_v, r_s = r_v + torch.stack(shares[:-1]), shares[-1]
+            parts = [*(step.weights.unsqueeze(1) * v), step.beta * step.s]
+            *r_v_t, r_s = split(parts, r_context, epsilon)
+            r_v = r_v + torch.stack(r_v_t)
             # s_t is a gated tanh of the memory: its relevance joins that of h1 in c1
-            r_x, r_h1, r_c1 = lstm_lrp(decoder.attention_lstm, step.attention_lstm, r_h1 + r_s, r_c1, epsilon)
+            r_x, r_h1, r_c1 = lstm_lrp(top_down, step.attention_lstm, r_h1 + r_s, r_c1, epsilon)
             r_h2_top_down, r_v_g_t, r_embedding = r_x.chunk(3)
             r_h2 = r_h2_before + r_h2_top_down
             r_v_g = r_v_g + r_v_g_t
@@ -150,12 +152,13 @@ def explain_word(
             r_context = zero
 
         # back through V = ReLU(W_a a_i) and v_g = ReLU(W_b mean a_i) to the encoder's output
-        r_a = torch.stack(
-            [epsilon_rule(a[i], decoder.project_v.weight, v_linear[i], r_v[i], epsilon) for i in range(len(a))]
-        )
-        r_mean = epsilon_rule(mean, decoder.project_g.weight, g_linear, r_v_g, epsilon)
-        r_a = r_a + torch.stack(split(list(a / len(a)), r_mean, epsilon))
-        return cnn_lrp(model.encoder.features, x, r_a.T.reshape(a_map.shape)), torch.stack(r_words[::-1])
+        w_a, w_b = decoder.project_v.weight, decoder.project_g.weight
+        r_mean = epsilon_rule(mean, w_b, g_linear, r_v_g, epsilon)
+        r_a = torch.stack(split(list(a / len(a)), r_mean, epsilon))
+        for i in range(len(a)):
+            r_a[i] += epsilon_rule(a[i], w_a, v_linear[i], r_v[i], epsilon)
+        r_image = cnn_lrp(model.encoder.features, x, r_a.T.reshape(a_map.shape))
+        return r_image, torch.stack(r_words[::-1])
 
 
 def cnn_lrp(features: nn.Sequential, x: Tensor, relevance: Tensor) -> Tensor:
