@@ -30,8 +30,7 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 class PresenceTraining(L.LightningModule):
     """An encoder with two linear read-outs of `PRESENCE`: of the picture, and of each position of A.
 
-    Whether a thing is there is a weak signal for a small network and a few thousand pictures; where it is makes the
-    same pictures worth several times as many.
+    Whether a thing is there is a weak signal for a small network and a few thousand pictures; where it is says more.
     """
 
     def __init__(self, encoder: Encoder, steps: int, seed: int) -> None:
