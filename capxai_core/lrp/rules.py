@@ -27,7 +27,7 @@ def sign(y: Tensor) -> Tensor:
 
 
 class LRP(Ops):
-    """The LRP reading of a captioner's operations (algorithms 1 and 2).
+    """The LRP reading of a captioner's operations (algorithm 1).
 
     epsilon: of eq. (2). `bias` and `stabiliser` are the two constant inputs (scalars, 1) whose derivatives account
     for the relevance that biases and stabilisers keep.
