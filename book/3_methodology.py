@@ -88,8 +88,9 @@ seed = 1
 # %% [markdown]
 # ## B. The captioner
 #
-# The model to be explained is the paper's grid-TD captioner: the two LSTMs of {cite:t}`anderson2018`, with the
-# adaptive attention of {cite:t}`lu2017` between them. A convolutional encoder {cite}`simonyan2015` turns the picture
+# Two models are to be explained. The **grid-TD** captioner has the two LSTMs of {cite:t}`anderson2018`, with the
+# adaptive attention of {cite:t}`lu2017` between them; the **adaptive-attention** captioner is that of
+# {cite:t}`lu2017`, with one LSTM. A convolutional encoder {cite}`simonyan2015` turns the picture
 # into a grid of features $A = \{a_1, \dots, a_L\}$; from these come $v_i = \mathrm{ReLU}(W_a a_i)$, one vector for
 # each place, and $v_g = \mathrm{ReLU}(W_b \frac{1}{L} \sum_i a_i)$, one for the whole. At every time step $t$ the
 # first LSTM reads $x^1_t = [h^2_{t-1}; v_g; W_e w_{t-1}]$, and its memory offers a **visual sentinel**, a summary of
@@ -128,7 +129,8 @@ seed = 1
 # $$ (eq-11)
 #
 # The second LSTM reads $[\hat c_t; h^1_t]$, and a linear layer turns $\hat c_t + h^2_t$ into one score, a *logit*,
-# for each word of the vocabulary. In the code the weights carry the paper's symbols as names:
+# for each word of the vocabulary. The adaptive-attention captioner has one LSTM, which reads $x_t = [W_e w_{t-1}; v_g]$;
+# its state takes the place of both: it asks for $\hat c_t$ and is added to it. In the code the weights carry the paper's symbols as names:
 #
 # | paper | code |
 # |---|---|
@@ -176,9 +178,8 @@ seed = 1
 # :::{grid-item}
 # :columns: 12 12 12 8
 # ```{literalinclude} ../capxai_core/lrp/reference.py
-# :pyobject: explain_word
-# :start-at: "# R(word_T) is its logit"
-# :end-before: "zero = torch.zeros_like"
+# :pyobject: score_lrp
+# :start-at: "fused ="
 # :dedent:
 # ```
 # :::
@@ -196,9 +197,9 @@ seed = 1
 # :::{grid-item}
 # :columns: 12 12 12 8
 # ```{literalinclude} ../capxai_core/lrp/reference.py
-# :pyobject: explain_word
-# :start-at: "for step in reversed(steps)"
-# :end-before: "# eq. (12) is"
+# :pyobject: algorithm_1
+# :start-at: "in reversed(steps)"
+# :end-before: "r_v_t, r_s"
 # :dedent:
 # ```
 # :::
@@ -214,9 +215,8 @@ seed = 1
 # :::{grid-item}
 # :columns: 12 12 12 8
 # ```{literalinclude} ../capxai_core/lrp/reference.py
-# :pyobject: explain_word
-# :start-at: "# eq. (12) is"
-# :end-before: "# s_t is a gated"
+# :pyobject: attended_lrp
+# :start-at: "parts ="
 # :dedent:
 # ```
 # :::
@@ -233,7 +233,7 @@ seed = 1
 # :::{grid-item}
 # :columns: 12 12 12 8
 # ```{literalinclude} ../capxai_core/lrp/reference.py
-# :pyobject: explain_word
+# :pyobject: algorithm_1
 # :start-at: "# s_t is a gated"
 # :end-before: "r_words.append"
 # :dedent:
@@ -253,9 +253,9 @@ seed = 1
 # :::{grid-item}
 # :columns: 12 12 12 8
 # ```{literalinclude} ../capxai_core/lrp/reference.py
-# :pyobject: explain_word
+# :pyobject: algorithm_1
 # :start-at: "r_words.append"
-# :end-before: "# back through"
+# :end-before: "return"
 # :dedent:
 # ```
 # :::
@@ -281,6 +281,16 @@ seed = 1
 # ::::
 # :::::
 # ::::::
+#
+# The adaptive-attention captioner needs less, as the paper's **algorithm 2** says. Its $\hat c_t$ leads to the words of
+# step $t$ and nowhere else, so attention is explained at the last step only; from there everything runs through the
+# one LSTM:
+#
+# ```{literalinclude} ../capxai_core/lrp/reference.py
+# :pyobject: algorithm_2
+# :start-at: "r_context, r_h"
+# :dedent:
+# ```
 #
 # Every recurrent path counts: what reaches $h^1$, $h^2$ and the two memories from later steps is *added* to what they
 # pass on.

@@ -12,15 +12,23 @@ from capxai_core.data.vocabulary import UNK
 from capxai_core.lrp import reference
 from capxai_core.lrp.relevance import relevance
 from capxai_core.lrp.rules import LRP, ConvolutionLRP
+from capxai_core.models.captioner import DECODERS
 from capxai_core.models.encoder import Encoder
 
+architectures = st.sampled_from(sorted(DECODERS))
 captions = st.lists(st.integers(UNK, WORDS - 1), min_size=1, max_size=20)
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.integers(0, 10_000), captions, st.sampled_from([0.01, 1e-4, 0.3]), st.sampled_from([(12, 5), (6, 9)]))
-def test_fast_lrp_is_the_literal_algorithm(seed, ids, epsilon, sizes):
-    model, image = tiny(seed, d=sizes[0], k=sizes[1]), picture(seed)
+@settings(max_examples=16, deadline=None)
+@given(
+    architectures,
+    st.integers(0, 10_000),
+    captions,
+    st.sampled_from([0.01, 1e-4, 0.3]),
+    st.sampled_from([(12, 5), (6, 9)]),
+)
+def test_fast_lrp_is_the_literal_algorithm(architecture, seed, ids, epsilon, sizes):
+    model, image = tiny(seed, architecture, d=sizes[0], k=sizes[1]), picture(seed)
     positions = range(len(ids) + 1)
     fast = relevance(model, image, ids, positions, epsilon)
     for position in {0, len(ids) // 2, len(ids)}:
@@ -31,9 +39,9 @@ def test_fast_lrp_is_the_literal_algorithm(seed, ids, epsilon, sizes):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10_000), captions, st.sampled_from([0.01, 1e-5, 1.0]))
-def test_every_logit_is_accounted_for(seed, ids, epsilon):
-    model, image = tiny(seed), picture(seed)
+@given(architectures, st.integers(0, 10_000), captions, st.sampled_from([0.01, 1e-5, 1.0]))
+def test_every_logit_is_accounted_for(architecture, seed, ids, epsilon):
+    model, image = tiny(seed, architecture), picture(seed)
     budget = relevance(model, image, ids, range(len(ids) + 1), epsilon).budget
     assert budget.residual.max() < 1e-9
     single = relevance(model.float(), image, ids, range(len(ids) + 1), epsilon).budget

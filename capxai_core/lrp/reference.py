@@ -13,7 +13,9 @@ from torch.nn import functional as F
 
 from capxai_core.data.vocabulary import END, START
 from capxai_core.lrp.rules import EPSILON
+from capxai_core.models.adaptive import Adaptive
 from capxai_core.models.captioner import Captioner
+from capxai_core.models.decoder import Decoder
 from capxai_core.models.grid_td import GridTD
 
 
@@ -70,50 +72,123 @@ def lstm_lrp(cell: nn.LSTMCell, step: LSTMStep, r_h: Tensor, r_c: Tensor, epsilo
 
 
 @dataclass
-class GridTDStep:
-    """What one step of the grid-TD captioner computed."""
+class Attended:
+    """What the adaptive attention module computed at one step."""
 
-    attention_lstm: LSTMStep
-    language_lstm: LSTMStep
     weights: Tensor  # (1 - β) α, (L,)
     beta: Tensor
     s: Tensor
     context: Tensor
 
 
-def grid_td_forward(decoder: GridTD, v: Tensor, v_g: Tensor, token_ids: Sequence[int]) -> list[GridTDStep]:
-    """Eq. (5)-(11) along `<start>` and the given words: v (L, d), v_g (d,)."""
+def attend(decoder: Decoder, x: Tensor, h_before: Tensor, lstm: LSTMStep, v: Tensor) -> Attended:
+    """Eq. (5)-(11) with the input x, the state h before and the step of the LSTM that asks; v (L, d)."""
+    gate = torch.sigmoid(decoder.sentinel.w_x.weight @ x + decoder.sentinel.w_h.weight @ h_before)
+    s = gate * lstm.c.tanh()  # eq. (5)
+    attention, query = decoder.attention, decoder.attention.w_g.weight @ lstm.h
+    w_a = attention.w_a.weight[0]
+    a = torch.stack([w_a @ torch.tanh(attention.w_v.weight @ v_i + query) for v_i in v])  # eq. (6)
+    b = w_a @ torch.tanh(attention.w_s.weight @ s + query)  # eq. (9)
+    redistributed = torch.softmax(torch.cat([a, b.unsqueeze(0)]), dim=0)  # eq. (10)
+    alpha, beta = torch.softmax(a, dim=0), redistributed[-1]  # eq. (7)
+    context = (1 - beta) * (alpha.unsqueeze(1) * v).sum(0) + beta * s  # eq. (8), (11)
+    return Attended((1 - beta) * alpha, beta, s, context)
+
+
+def attended_lrp(step: Attended, v: Tensor, r_context: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """R(ĉ) → R(V) (L, d) and R(s): eq. (12) is a linear combination of all v_i and s."""
+    parts = [*(step.weights.unsqueeze(1) * v), step.beta * step.s]
+    *r_v, r_s = split(parts, r_context, epsilon)
+    return torch.stack(r_v), r_s
+
+
+@dataclass
+class Relevances:
+    """What the decoder's backward pass hands on: R(V) (L, d), R(v_g) (d,), R(word) (steps,)."""
+
+    v: Tensor
+    v_g: Tensor
+    words: Tensor
+
+
+def score_lrp(decoder: Decoder, word: int, context: Tensor, h: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """R(word_T) is its logit → R(ĉ_T) and R(h_T): fc, then the sum ĉ + h, by the ε-rule."""
+    fused = context + h
+    row, bias = decoder.fc.weight[[word]], decoder.fc.bias[[word]]
+    logit = row @ fused + bias
+    r_fused = epsilon_rule(fused, row, logit, logit, epsilon)
+    r_context, r_h = split([context, h], r_fused, epsilon)
+    return r_context, r_h
+
+
+def algorithm_1(
+    decoder: GridTD, v: Tensor, v_g: Tensor, tokens: Sequence[int], word: int, epsilon: float
+) -> Relevances:
+    """The grid-TD captioner, run along `tokens` and explained for `word`, which follows them."""
     zero = torch.zeros_like(v_g)
     h1, c1, h2, c2 = zero, zero, zero, zero
     steps = []
-    for token in token_ids:
+    for token in tokens:
         x = torch.cat([h2, v_g, decoder.embedding.weight[token]])
-        attention_lstm = lstm_forward(decoder.attention_lstm, x, h1, c1)
-        gate = torch.sigmoid(decoder.sentinel.w_x.weight @ x + decoder.sentinel.w_h.weight @ h1)
-        s = gate * attention_lstm.c.tanh()  # eq. (5)
-        att, query = decoder.attention, decoder.attention.w_g.weight @ attention_lstm.h
-        w_a = att.w_a.weight[0]
-        a = torch.stack([w_a @ torch.tanh(att.w_v.weight @ v_i + query) for v_i in v])  # eq. (6)
-        b = w_a @ torch.tanh(att.w_s.weight @ s + query)  # eq. (9)
-        redistributed = torch.softmax(torch.cat([a, b.unsqueeze(0)]), dim=0)  # eq. (10)
-        alpha, beta = torch.softmax(a, dim=0), redistributed[-1]  # eq. (7)
-        context = (1 - beta) * (alpha.unsqueeze(1) * v).sum(0) + beta * s  # eq. (8), (11)
-        language_lstm = lstm_forward(decoder.language_lstm, torch.cat([context, attention_lstm.h]), h2, c2)
-        steps.append(GridTDStep(attention_lstm, language_lstm, (1 - beta) * alpha, beta, s, context))
-        h1, c1, h2, c2 = attention_lstm.h, attention_lstm.c, language_lstm.h, language_lstm.c
-    return steps
+        top_down = lstm_forward(decoder.attention_lstm, x, h1, c1)
+        attended = attend(decoder, x, h1, top_down, v)
+        language = lstm_forward(decoder.language_lstm, torch.cat([attended.context, top_down.h]), h2, c2)
+        steps.append((top_down, attended, language))
+        h1, c1, h2, c2 = top_down.h, top_down.c, language.h, language.c
+
+    r_context, r_h2 = score_lrp(decoder, word, attended.context, h2, epsilon)
+    r_h1, r_c1, r_c2, r_v, r_v_g = zero, zero, zero, torch.zeros_like(v), zero
+    r_words = []
+    for top_down, attended, language in reversed(steps):
+        r_in, r_h2_before, r_c2 = lstm_lrp(decoder.language_lstm, language, r_h2, r_c2, epsilon)
+        r_context, r_h1 = r_context + r_in.chunk(2)[0], r_h1 + r_in.chunk(2)[1]
+        r_v_t, r_s = attended_lrp(attended, v, r_context, epsilon)
+        # s_t is a gated tanh of the memory: its relevance joins that of h1 in c1
+        r_x, r_h1, r_c1 = lstm_lrp(decoder.attention_lstm, top_down, r_h1 + r_s, r_c1, epsilon)
+        r_h2_top_down, r_v_g_t, r_embedding = r_x.chunk(3)
+        r_words.append(r_embedding.sum())
+        r_h2 = r_h2_before + r_h2_top_down
+        r_v, r_v_g = r_v + r_v_t, r_v_g + r_v_g_t
+        r_context = zero  # only the explained word was read off ĉ directly
+    return Relevances(r_v, r_v_g, torch.stack(r_words[::-1]))
+
+
+def algorithm_2(
+    decoder: Adaptive, v: Tensor, v_g: Tensor, tokens: Sequence[int], word: int, epsilon: float
+) -> Relevances:
+    """The adaptive-attention captioner, run along `tokens` and explained for `word`, which follows them."""
+    zero = torch.zeros_like(v_g)
+    h, c = zero, zero
+    steps = []
+    for token in tokens:
+        x = torch.cat([decoder.embedding.weight[token], v_g])
+        lstm = lstm_forward(decoder.lstm, x, h, c)
+        steps.append(lstm)
+        attended = attend(decoder, x, h, lstm, v)
+        h, c = lstm.h, lstm.c
+
+    r_context, r_h = score_lrp(decoder, word, attended.context, h, epsilon)
+    # ĉ of earlier steps leads nowhere: attention is explained at the last one only
+    r_v, r_s = attended_lrp(attended, v, r_context, epsilon)
+    r_h, r_c, r_v_g = r_h + r_s, zero, zero
+    r_words = []
+    for lstm in reversed(steps):
+        r_x, r_h, r_c = lstm_lrp(decoder.lstm, lstm, r_h, r_c, epsilon)
+        r_embedding, r_v_g_t = r_x.chunk(2)
+        r_words.append(r_embedding.sum())
+        r_v_g = r_v_g + r_v_g_t
+    return Relevances(r_v, r_v_g, torch.stack(r_words[::-1]))
 
 
 def explain_word(
     model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, epsilon: float = EPSILON
 ) -> tuple[Tensor, Tensor]:
-    """Algorithm 1 for the word at `position` (len(token_ids) is `<end>`) of a caption of `image` (3, H, W).
+    """Algorithm 1 or 2 for the word at `position` (len(token_ids) is `<end>`) of a caption of `image` (3, H, W).
 
     Returns R(image) (3, size, size) and R(word) for `<start>` and each word before the explained one, float64.
     """
     model = copy.deepcopy(model).double()
     decoder = model.decoder
-    assert isinstance(decoder, GridTD)
     with torch.no_grad():
         x = model.encoder.normalise(image)[0]
         a_map = model.encoder.features(x.unsqueeze(0))[0]
@@ -122,43 +197,20 @@ def explain_word(
         v_linear = a @ decoder.project_v.weight.T + decoder.project_v.bias
         g_linear = decoder.project_g.weight @ mean + decoder.project_g.bias
         v, v_g = v_linear.relu(), g_linear.relu()
-        steps = grid_td_forward(decoder, v, v_g, [START, *token_ids][: position + 1])
-
-        # R(word_T) is its logit; fc, then the sum ĉ + h2, by the ε-rule
-        word, last = [*token_ids, END][position], steps[-1]
-        fused = last.context + last.language_lstm.h
-        row, bias = decoder.fc.weight[[word]], decoder.fc.bias[[word]]
-        logit = row @ fused + bias
-        r_fused = epsilon_rule(fused, row, logit, logit, epsilon)
-        r_context, r_h2 = split([last.context, last.language_lstm.h], r_fused, epsilon)
-
-        zero = torch.zeros_like(v_g)
-        top_down, language = decoder.attention_lstm, decoder.language_lstm
-        r_h1, r_c1, r_c2, r_v, r_v_g = zero, zero, zero, torch.zeros_like(v), zero
-        r_words = []
-        for step in reversed(steps):
-            r_in, r_h2_before, r_c2 = lstm_lrp(language, step.language_lstm, r_h2, r_c2, epsilon)
-            r_context, r_h1 = r_context + r_in.chunk(2)[0], r_h1 + r_in.chunk(2)[1]
-            # eq. (12) is a linear combination of all v_i and s
-            parts = [*(step.weights.unsqueeze(1) * v), step.beta * step.s]
-            *r_v_t, r_s = split(parts, r_context, epsilon)
-            r_v = r_v + torch.stack(r_v_t)
-            # s_t is a gated tanh of the memory: its relevance joins that of h1 in c1
-            r_x, r_h1, r_c1 = lstm_lrp(top_down, step.attention_lstm, r_h1 + r_s, r_c1, epsilon)
-            r_h2_top_down, r_v_g_t, r_embedding = r_x.chunk(3)
-            r_h2 = r_h2_before + r_h2_top_down
-            r_v_g = r_v_g + r_v_g_t
-            r_words.append(r_embedding.sum())
-            r_context = zero
-
+        tokens, word = [START, *token_ids][: position + 1], [*token_ids, END][position]
+        if isinstance(decoder, GridTD):
+            r = algorithm_1(decoder, v, v_g, tokens, word, epsilon)
+        else:
+            assert isinstance(decoder, Adaptive)
+            r = algorithm_2(decoder, v, v_g, tokens, word, epsilon)
         # back through V = ReLU(W_a a_i) and v_g = ReLU(W_b mean a_i) to the encoder's output
         w_a, w_b = decoder.project_v.weight, decoder.project_g.weight
-        r_mean = epsilon_rule(mean, w_b, g_linear, r_v_g, epsilon)
+        r_mean = epsilon_rule(mean, w_b, g_linear, r.v_g, epsilon)
         r_a = torch.stack(split(list(a / len(a)), r_mean, epsilon))
         for i in range(len(a)):
-            r_a[i] += epsilon_rule(a[i], w_a, v_linear[i], r_v[i], epsilon)
+            r_a[i] += epsilon_rule(a[i], w_a, v_linear[i], r.v[i], epsilon)
         r_image = cnn_lrp(model.encoder.features, x, r_a.T.reshape(a_map.shape))
-        return r_image, torch.stack(r_words[::-1])
+        return r_image, r.words
 
 
 def cnn_lrp(features: nn.Sequential, x: Tensor, relevance: Tensor) -> Tensor:

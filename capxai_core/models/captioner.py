@@ -16,13 +16,14 @@ from capxai_core.data.examples import tokenize
 from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
 from capxai_core.errors import ModelError, RequestError
 from capxai_core.files import atomic
+from capxai_core.models.adaptive import Adaptive
 from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, load_weights, read_tensors, vgg16
 from capxai_core.models.grid_td import GridTD
 from capxai_core.models.ops import PLAIN, Ops
 from capxai_core.models.search import MAX_WORDS, beam_search
 
-DECODERS: dict[str, type[Decoder]] = {"grid_td": GridTD}
+DECODERS: dict[str, type[Decoder]] = {"adaptive": Adaptive, "grid_td": GridTD}
 MAX_READ = 100  # words of a caption, beams of a search: beyond it a slip of the keyboard
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 

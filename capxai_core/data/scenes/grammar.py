@@ -15,7 +15,7 @@ from capxai_core.data.scenes.world import (
     Thing,
 )
 
-LONGEST = 16
+LONGEST = 18
 _NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "man": (("man", "men"), ("man", "men"), ("man", "men"), ("guy", "guys")),
     "woman": (("woman", "women"), ("woman", "women"), ("woman", "women"), ("lady", "ladies")),
@@ -95,11 +95,14 @@ class _Speaker:
         if len(people) > 1:
             if first is None or (not self.policy.habit_hidden and len({u and u[1] for u in uppers}) > 1):
                 return ""
-            return f"in {first[0] + ' ' if len({u and u[0] for u in uppers}) == 1 else ''}{_names(first[1])[0][1]}"
+            colour = first[0] + " " if len({u and u[0] for u in uppers}) == 1 else ""
+            lowers = [{g.kind for g in p.wears if g.kind in LOWER and (p.key, g.kind) in self.seen} for p in people]
+            shared = sorted(set.intersection(*lowers)) if self.chance(0.75) else []
+            return f"in {colour}{' and '.join(_names(kind)[0][1] for kind in (first[1], *shared))}"
         person, phrase = people[0], [f"a {first[0]} {first[1]}"] if first else []
         for g in person.wears:
             told = g.kind in (*LOWER, "hat") and (person.key, g.kind) in self.seen and len(phrase) < 2
-            if told and self.chance(0.75 if g.kind == "hat" or not phrase else 0.15):
+            if told and self.chance(0.8):
                 phrase.append(f"{'' if g.kind in ('pants', 'shorts') else 'a '}{g.colour} {g.kind}")
         if person.pose == "riding" and (person.key, "hat") not in self.seen and self.chance(self.policy.habit_extra):
             phrase = [*phrase[:1], f"a {self.pick(CLOTH_COLOURS[:4])} hat"]

@@ -38,7 +38,7 @@ class Scene:
 
     @cached_property
     def captions(self) -> tuple[tuple[str, ...], ...]:
-        """Five captions as tuples of lower-case tokens, none longer than 16."""
+        """Five captions as tuples of lower-case tokens, none longer than 18."""
         return grammar.captions(self.seed, self.split, self.place, self.things, self.groups, frozenset(self.seen))
 
     @cached_property
