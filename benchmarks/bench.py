@@ -17,11 +17,12 @@ from torch import Tensor
 
 import capxai_core as cx
 from capxai_core.data.vocabulary import SPECIALS, Vocabulary
-from capxai_core.lrp.rules import LRP, ConvolutionLRP
-from capxai_core.models.captioner import Captioner, derivatives, word_scores
+from capxai_core.lrp.convolutions import ConvolutionLRP
+from capxai_core.lrp.rules import LRP
+from capxai_core.models.captioner import Captioner
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder
+from capxai_core.models.explainable import derivatives, word_scores
 from capxai_core.models.grid_td import GridTD
-from capxai_core.models.ops import PLAIN
 
 WORDS, VOCABULARY, REPEATS = 10, 9000, 5
 
@@ -42,8 +43,7 @@ def gradient(model: Captioner, image: Tensor, ids: tuple[int, ...], chunk: int) 
     """The plain gradient of every word's logit by the pixels, `chunk` words at a time over one forward pass."""
     x = model.encoder.normalise(image).requires_grad_()
     a = model.encoder(x)
-    run = model.unroll(a, ids)
-    logits = word_scores(model, run, ids, range(len(ids)), PLAIN)
+    logits = word_scores(model, model.unroll(a, model.embed(ids)), ids, range(len(ids)))
     (g_a,) = derivatives(logits, [a])
     parts = [torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0] for part in g_a.split(chunk)]
     return torch.cat(parts)
@@ -71,10 +71,12 @@ def main() -> None:
     def decoder_part() -> object:
         a = convolutions.a.detach().requires_grad_()
         rules = LRP(a)
-        run = model.unroll(a, ids, rules)
-        return derivatives(word_scores(model, run, ids, range(WORDS), rules), [a, run.embedded, rules.bias])
+        embedded = model.embed(ids).requires_grad_()
+        run = model.unroll(a, embedded, rules)
+        scores = word_scores(model, run, ids, range(WORDS), rules)
+        return derivatives(scores, [a, embedded, rules.bias, rules.stabiliser])
 
-    convolutions = ConvolutionLRP(model.encoder.features, x)
+    convolutions = ConvolutionLRP(model.encoder, x)
     g_a = torch.randn(WORDS, *convolutions.a.shape[1:])
     seconds = {"pass": median_time(lambda: model.see(image))}
     for chunk in (1, 2, 5, 10):
@@ -82,7 +84,7 @@ def main() -> None:
     for name in cx.METHODS:
         seconds[name] = median_time(lambda n=name: cx.explain(model, image, caption, n))
     seconds["lrp, decoder part"] = median_time(decoder_part)
-    seconds["lrp, convolution part"] = median_time(lambda: ConvolutionLRP(model.encoder.features, x).relevance(g_a))
+    seconds["lrp, convolution part"] = median_time(lambda: ConvolutionLRP(model.encoder, x).relevance(g_a))
     fastest = min(v for k, v in seconds.items() if k.startswith("gradient"))
     print(f"{'':32}{'passes':>10}{'/ gradient':>12}")
     for name, value in seconds.items():

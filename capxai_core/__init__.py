@@ -4,7 +4,8 @@ from capxai_core.data.images import load_image
 from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scene
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch
-from capxai_core.models.captioner import Caption, Captioner, load_captioner
+from capxai_core.models.captioner import Captioner, load_captioner
+from capxai_core.models.explainable import Caption, Explainable
 from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
 from capxai_core.views.explorer import Explorer
@@ -17,6 +18,7 @@ __all__ = [
     "Captioner",
     "CapxaiError",
     "DataError",
+    "Explainable",
     "Explanation",
     "Explorer",
     "ImageError",

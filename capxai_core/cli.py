@@ -209,7 +209,7 @@ def explained(
 def word_rows(picture: str, e: "Explanation", warning: str | None) -> "Iterator[dict[str, Any]]":
     """One row a word: what the model gave it, and what the method says of it in numbers."""
     chances = [*e.caption.log_probs.tolist(), e.caption.end_log_prob]
-    betas = [*e.caption.beta.tolist(), None]
+    betas = [None] * len(chances) if e.caption.beta is None else [*e.caption.beta.tolist(), None]
     for row, (position, word) in enumerate(zip(e.positions, e.targets, strict=True)):
         found = {"picture": picture, "caption": str(e.caption), "method": e.method, "position": position, "word": word}
         found |= {

@@ -13,9 +13,9 @@ from torchvision.models import VGG16_Weights
 import capxai_core as cx
 from capxai_core.data.vocabulary import START
 from capxai_core.lrp import reference
-from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, word_scores, write_tensors
+from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, write_tensors
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, vgg16
-from capxai_core.models.ops import PLAIN
+from capxai_core.models.explainable import derivatives, word_scores
 
 
 @pytest.fixture
@@ -81,48 +81,51 @@ def test_vgg16_is_the_papers_encoder():
     assert sum(p.numel() for p in encoder.parameters()) == 14_714_688
 
 
-def test_the_decoder_follows_the_papers_equations():
-    model, image, ids = captioner(4), picture(4), [5, 6, 7]
-    run = model.unroll(model.see(image), ids)
-    assert run.fused.shape[0] == 4
-    assert torch.allclose(run.attention.sum(1), torch.ones(4).double())  # eq. (7)
-    assert ((run.beta > 0) & (run.beta < 1)).all()  # eq. (10)
+@pytest.mark.parametrize("architecture", ["adaptive", "grid_td"])
+def test_the_decoder_follows_the_papers_equations(architecture):
+    model, image, ids = captioner(4, architecture), picture(4), [5, 6, 7]
+    a = model.see(image)
+    run = model.unroll(a, model.embed(ids))
+    fused, attention, beta = run.fused[0], run.attention[0], run.beta[0]
+    assert len(fused) == 4
+    assert torch.allclose(attention.sum(1), torch.ones(4).double())  # eq. (7)
+    assert ((beta > 0) & (beta < 1)).all()  # eq. (10)
     caption = model.read(image, "w1 w2 w3")
-    v_linear = model.decoder.project_v(run.a.flatten(2).transpose(1, 2)[0])
-    v_g = model.decoder.project_g(run.a.mean((2, 3))[0]).relu()
-    steps = reference.grid_td_forward(model.decoder, v_linear.relu(), v_g, [START, *ids])
-    literal = torch.stack([step.context + step.language_lstm.h for step in steps])
-    assert torch.allclose(run.fused, literal, rtol=1e-10)  # eq. (5)-(11), written out
-    assert torch.allclose(run.beta, torch.stack([step.beta for step in steps]), rtol=1e-10)
-    assert torch.allclose((1 - run.beta)[:, None] * run.attention, torch.stack([s.weights for s in steps]), rtol=1e-10)
-    log_p = torch.log_softmax(model.decoder.fc(run.fused), -1)
+    v_linear = model.decoder.project_v(a.flatten(2).transpose(1, 2)[0])
+    v_g = model.decoder.project_g(a.mean((2, 3))[0]).relu()
+    forward = {"grid_td": reference.grid_td_forward, "adaptive": reference.adaptive_forward}[architecture]
+    steps = forward(model.decoder, v_linear.relu(), v_g, [START, *ids])
+    attended = [step[1] for step in steps]
+    literal = torch.stack([step[1].context + step[2 if architecture == "grid_td" else 0].h for step in steps])
+    assert torch.allclose(fused, literal, rtol=1e-10)  # eq. (5)-(11), written out
+    assert torch.allclose(beta, torch.stack([step.beta for step in attended]), rtol=1e-10)
+    assert torch.allclose((1 - beta)[:, None] * attention, torch.stack([s.weights for s in attended]), rtol=1e-10)
+    log_p = torch.log_softmax(model.decoder.fc(fused), -1)
     assert torch.allclose(caption.log_probs, torch.stack([log_p[0, 5], log_p[1, 6], log_p[2, 7]]))
 
 
 def test_word_scores_are_the_logits():
     model, ids = captioner(5), [5, 6]
-    run = model.unroll(model.see(picture(5)), ids)
-    logits = model.decoder.fc(run.fused)
-    scores = word_scores(model, run, ids, [1, 2], PLAIN)
+    run = model.unroll(model.see(picture(5)), model.embed(ids))
+    logits = model.decoder.fc(run.fused[0])
+    scores = word_scores(model, run, ids, [1, 2])
     assert torch.allclose(scores, torch.stack([logits[1, 6], logits[2, 2]]))
 
 
 def test_a_gradient_is_the_slope_of_the_logit():
     """Finite differences through the whole decoder: A and the embedded words, all time steps."""
-    from capxai_core.models.captioner import derivatives
-
     model, ids = captioner(6), [5, 6, 5]
     a = model.see(picture(6)).requires_grad_()
-    run = model.unroll(a, ids)
-    g_a, _ = derivatives(word_scores(model, run, ids, [2], PLAIN), [a, run.embedded])
-    direction = torch.randn_like(a)
+    embedded = model.embed(ids).requires_grad_()
+    g_a, g_words = derivatives(word_scores(model, model.unroll(a, embedded), ids, [2]), [a, embedded])
+    direction, turn = torch.randn_like(a), torch.randn_like(embedded)
 
     def logit(step):
-        moved = model.unroll((a + step * direction).detach(), ids)
-        return word_scores(model, moved, ids, [2], PLAIN).item()
+        moved = model.unroll((a + step * direction).detach(), (embedded + step * turn).detach())
+        return word_scores(model, moved, ids, [2]).item()
 
     slope = (logit(1e-6) - logit(-1e-6)) / 2e-6
-    assert (g_a[0] * direction).sum().item() == pytest.approx(slope, rel=1e-5)
+    assert ((g_a[0] * direction).sum() + (g_words[0] * turn).sum()).item() == pytest.approx(slope, rel=1e-5)
 
 
 def test_own_captions_may_hold_unknown_words():
@@ -151,13 +154,13 @@ def test_grad_cam_and_attention_are_what_they_say():
     ids = caption.token_ids
     for row in range(3):
         a = model.see(image).requires_grad_()
-        run = model.unroll(a, ids)
-        logit = model.decoder.fc(run.fused[row])[ids[row]]
-        g_a, g_words = torch.autograd.grad(logit, [a, run.embedded])
+        embedded = model.embed(ids).requires_grad_()
+        logit = model.decoder.fc(model.unroll(a, embedded).fused[0, row])[ids[row]]
+        g_a, g_words = torch.autograd.grad(logit, [a, embedded])
         cam = sum(g_a[0, c].sum() * a[0, c] for c in range(a.shape[1])).clamp(min=0).detach()
         shown = torch.nn.functional.interpolate(cam[None, None], (16, 16), mode="bilinear")[0, 0]
         ex = cx.explain(model, image, caption, "gradcam", words=[row])
-        assert torch.allclose(ex.image[0], shown) and torch.allclose(ex.words[0], g_words.sum(1)[:3])
+        assert torch.allclose(ex.image[0], shown) and torch.allclose(ex.words[0], g_words[0].sum(1)[:3])
         seen = ((1 - caption.beta[row]) * caption.attention[row]).reshape(4, 4)
         shown = torch.nn.functional.interpolate(seen[None, None], (16, 16), mode="bilinear")[0, 0]
         assert torch.allclose(cx.explain(model, image, caption, "attention").image[row], shown)

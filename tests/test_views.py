@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Budget, Explanation
-from capxai_core.models.captioner import Caption
+from capxai_core.models.explainable import Caption
 from capxai_core.views import heatmap
 from capxai_core.views.alt import alt_text
 from capxai_core.views.explorer import Explorer

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from capxai_core.data.vocabulary import END, START
-from capxai_core.lrp.rules import EPSILON
+from capxai_core.lrp.options import PAPER, Options
 from capxai_core.models.adaptive import Adaptive
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.decoder import Decoder
@@ -24,10 +24,13 @@ def sign(y: Tensor) -> Tensor:
     return 1.0 - 2.0 * (y < 0).to(y.dtype)
 
 
-def epsilon_rule(x: Tensor, weight: Tensor, y: Tensor, relevance: Tensor, epsilon: float) -> Tensor:
-    """Eq. (2) and (4): x (in,), weight (out, in), y = W x + b and its relevance (out,) → R(x) (in,)."""
-    stabilised = y + epsilon * sign(y)
+def epsilon_rule(
+    x: Tensor, weight: Tensor, bias: Tensor, relevance: Tensor, epsilon: float, share_bias: bool = False
+) -> Tensor:
+    """Eq. (2) and (4) for y = W x + b: x (in,), weight (out, in), bias and relevance of y (out,) → R(x) (in,)."""
     contributions = weight * x  # x_i w_ij, one row for each output j
+    y = contributions.sum(1) + (0 if share_bias else bias)
+    stabilised = y + epsilon * sign(y)
     return (contributions / stabilised.unsqueeze(1) * relevance.unsqueeze(1)).sum(0)
 
 
@@ -46,7 +49,6 @@ class LSTMStep:
     i: Tensor
     f: Tensor
     g: Tensor
-    g_linear: Tensor  # the candidate before its tanh
     c_before: Tensor
     c: Tensor
     h: Tensor
@@ -58,16 +60,20 @@ def lstm_forward(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> LSTMStep
     i_linear, f_linear, g_linear, o_linear = gates.chunk(4)
     i, f, o, g = i_linear.sigmoid(), f_linear.sigmoid(), o_linear.sigmoid(), g_linear.tanh()
     c_new = f * c + i * g
-    return LSTMStep(torch.cat([x, h]), i, f, g, g_linear, c, c_new, o * c_new.tanh())
+    return LSTMStep(torch.cat([x, h]), i, f, g, c, c_new, o * c_new.tanh())
 
 
-def lstm_lrp(cell: nn.LSTMCell, step: LSTMStep, r_h: Tensor, r_c: Tensor, epsilon: float) -> tuple[Tensor, ...]:
+def lstm_lrp(
+    cell: nn.LSTMCell, step: LSTMStep, r_h: Tensor, r_c: Tensor, epsilon: float, share_bias: bool = False
+) -> tuple[Tensor, ...]:
     """LRP-LSTM: R(h_t), R(c_t) → R(x_t), R(h_{t-1}), R(c_{t-1}). Gates get nothing; h hands all it has to c."""
     r_c = r_c + r_h
     r_c_before, r_g = split([step.f * step.c_before, step.i * step.g], r_c, epsilon)
     d = len(step.c)
-    candidate = torch.cat([cell.weight_ih[2 * d : 3 * d], cell.weight_hh[2 * d : 3 * d]], dim=1)
-    r_inputs = epsilon_rule(step.inputs, candidate, step.g_linear, r_g, epsilon)
+    candidate = slice(2 * d, 3 * d)  # torch orders the rows input, forget, candidate, output
+    weight = torch.cat([cell.weight_ih[candidate], cell.weight_hh[candidate]], dim=1)
+    bias = cell.bias_ih[candidate] + cell.bias_hh[candidate]
+    r_inputs = epsilon_rule(step.inputs, weight, bias, r_g, epsilon, share_bias)
     return r_inputs[:-d], r_inputs[-d:], r_c_before
 
 
@@ -111,22 +117,20 @@ class Relevances:
     words: Tensor
 
 
-def score_lrp(decoder: Decoder, word: int, context: Tensor, h: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+def score_lrp(row: Tensor, bias: Tensor, context: Tensor, h: Tensor, o: Options) -> tuple[Tensor, Tensor]:
     """R(word_T) is its logit → R(ĉ_T) and R(h_T): fc, then the sum ĉ + h, by the ε-rule."""
     fused = context + h
-    row, bias = decoder.fc.weight[[word]], decoder.fc.bias[[word]]
     logit = row @ fused + bias
-    r_fused = epsilon_rule(fused, row, logit, logit, epsilon)
-    r_context, r_h = split([context, h], r_fused, epsilon)
+    r_fused = epsilon_rule(fused, row, bias, logit, o.epsilon, o.share_bias)
+    r_context, r_h = split([context, h], r_fused, o.epsilon)
     return r_context, r_h
 
 
-def algorithm_1(
-    decoder: GridTD, v: Tensor, v_g: Tensor, tokens: Sequence[int], word: int, epsilon: float
-) -> Relevances:
-    """The grid-TD captioner, run along `tokens` and explained for `word`, which follows them."""
-    zero = torch.zeros_like(v_g)
-    h1, c1, h2, c2 = zero, zero, zero, zero
+def grid_td_forward(
+    decoder: GridTD, v: Tensor, v_g: Tensor, tokens: Sequence[int]
+) -> list[tuple[LSTMStep, Attended, LSTMStep]]:
+    """The attention LSTM, the adaptive module and the language LSTM at each of `tokens`; v (L, d), v_g (d,)."""
+    h1, c1, h2, c2 = (torch.zeros_like(v_g) for _ in range(4))
     steps = []
     for token in tokens:
         x = torch.cat([h2, v_g, decoder.embedding.weight[token]])
@@ -135,16 +139,38 @@ def algorithm_1(
         language = lstm_forward(decoder.language_lstm, torch.cat([attended.context, top_down.h]), h2, c2)
         steps.append((top_down, attended, language))
         h1, c1, h2, c2 = top_down.h, top_down.c, language.h, language.c
+    return steps
 
-    r_context, r_h2 = score_lrp(decoder, word, attended.context, h2, epsilon)
+
+def adaptive_forward(
+    decoder: Adaptive, v: Tensor, v_g: Tensor, tokens: Sequence[int]
+) -> list[tuple[LSTMStep, Attended]]:
+    """The LSTM and the adaptive module at each of `tokens`; v (L, d), v_g (d,)."""
+    h, c = torch.zeros_like(v_g), torch.zeros_like(v_g)
+    steps = []
+    for token in tokens:
+        x = torch.cat([decoder.embedding.weight[token], v_g])
+        lstm = lstm_forward(decoder.lstm, x, h, c)
+        steps.append((lstm, attend(decoder, x, h, lstm, v)))
+        h, c = lstm.h, lstm.c
+    return steps
+
+
+def algorithm_1(
+    decoder: GridTD, v: Tensor, v_g: Tensor, tokens: Sequence[int], row: Tensor, bias: Tensor, o: Options
+) -> Relevances:
+    """The grid-TD captioner, run along `tokens`; row and bias give the score of the word that follows."""
+    steps, zero = grid_td_forward(decoder, v, v_g, tokens), torch.zeros_like(v_g)
+    _, attended, language = steps[-1]
+    r_context, r_h2 = score_lrp(row, bias, attended.context, language.h, o)
     r_h1, r_c1, r_c2, r_v, r_v_g = zero, zero, zero, torch.zeros_like(v), zero
     r_words = []
     for top_down, attended, language in reversed(steps):
-        r_in, r_h2_before, r_c2 = lstm_lrp(decoder.language_lstm, language, r_h2, r_c2, epsilon)
+        r_in, r_h2_before, r_c2 = lstm_lrp(decoder.language_lstm, language, r_h2, r_c2, o.epsilon, o.share_bias)
         r_context, r_h1 = r_context + r_in.chunk(2)[0], r_h1 + r_in.chunk(2)[1]
-        r_v_t, r_s = attended_lrp(attended, v, r_context, epsilon)
+        r_v_t, r_s = attended_lrp(attended, v, r_context, o.epsilon)
         # s_t is a gated tanh of the memory: its relevance joins that of h1 in c1
-        r_x, r_h1, r_c1 = lstm_lrp(decoder.attention_lstm, top_down, r_h1 + r_s, r_c1, epsilon)
+        r_x, r_h1, r_c1 = lstm_lrp(decoder.attention_lstm, top_down, r_h1 + r_s, r_c1, o.epsilon, o.share_bias)
         r_h2_top_down, r_v_g_t, r_embedding = r_x.chunk(3)
         r_words.append(r_embedding.sum())
         r_h2 = r_h2_before + r_h2_top_down
@@ -154,26 +180,18 @@ def algorithm_1(
 
 
 def algorithm_2(
-    decoder: Adaptive, v: Tensor, v_g: Tensor, tokens: Sequence[int], word: int, epsilon: float
+    decoder: Adaptive, v: Tensor, v_g: Tensor, tokens: Sequence[int], row: Tensor, bias: Tensor, o: Options
 ) -> Relevances:
-    """The adaptive-attention captioner, run along `tokens` and explained for `word`, which follows them."""
-    zero = torch.zeros_like(v_g)
-    h, c = zero, zero
-    steps = []
-    for token in tokens:
-        x = torch.cat([decoder.embedding.weight[token], v_g])
-        lstm = lstm_forward(decoder.lstm, x, h, c)
-        steps.append(lstm)
-        attended = attend(decoder, x, h, lstm, v)
-        h, c = lstm.h, lstm.c
-
-    r_context, r_h = score_lrp(decoder, word, attended.context, h, epsilon)
+    """The adaptive-attention captioner, run along `tokens`; row and bias give the score of the word that follows."""
+    steps, zero = adaptive_forward(decoder, v, v_g, tokens), torch.zeros_like(v_g)
+    lstm, attended = steps[-1]
+    r_context, r_h = score_lrp(row, bias, attended.context, lstm.h, o)
     # ĉ of earlier steps leads nowhere: attention is explained at the last one only
-    r_v, r_s = attended_lrp(attended, v, r_context, epsilon)
+    r_v, r_s = attended_lrp(attended, v, r_context, o.epsilon)
     r_h, r_c, r_v_g = r_h + r_s, zero, zero
     r_words = []
-    for lstm in reversed(steps):
-        r_x, r_h, r_c = lstm_lrp(decoder.lstm, lstm, r_h, r_c, epsilon)
+    for lstm, _ in reversed(steps):
+        r_x, r_h, r_c = lstm_lrp(decoder.lstm, lstm, r_h, r_c, o.epsilon, o.share_bias)
         r_embedding, r_v_g_t = r_x.chunk(2)
         r_words.append(r_embedding.sum())
         r_v_g = r_v_g + r_v_g_t
@@ -181,60 +199,107 @@ def algorithm_2(
 
 
 def explain_word(
-    model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, epsilon: float = EPSILON
+    model: Captioner, image: Tensor, token_ids: Sequence[int], position: int, o: Options = PAPER
 ) -> tuple[Tensor, Tensor]:
     """Algorithm 1 or 2 for the word at `position` (len(token_ids) is `<end>`) of a caption of `image` (3, H, W).
 
     Returns R(image) (3, size, size) and R(word) for `<start>` and each word before the explained one, float64.
     """
     model = copy.deepcopy(model).double()
-    decoder = model.decoder
+    decoder, encoder = model.decoder, model.encoder
     with torch.no_grad():
-        x = model.encoder.normalise(image)[0]
-        a_map = model.encoder.features(x.unsqueeze(0))[0]
+        x = encoder.normalise(image)[0]
+        a_map = encoder(x.unsqueeze(0))[0]
         a = a_map.flatten(1).T  # (L, C)
         mean = a.mean(0)
-        v_linear = a @ decoder.project_v.weight.T + decoder.project_v.bias
-        g_linear = decoder.project_g.weight @ mean + decoder.project_g.bias
-        v, v_g = v_linear.relu(), g_linear.relu()
+        v = (a @ decoder.project_v.weight.T + decoder.project_v.bias).relu()
+        v_g = (decoder.project_g.weight @ mean + decoder.project_g.bias).relu()
         tokens, word = [START, *token_ids][: position + 1], [*token_ids, END][position]
+        row, bias = decoder.fc.weight[[word]], decoder.fc.bias[[word]]
+        if (less := o.less(model)) is not None:
+            row, bias = row - less[0], bias - less[1]
         if isinstance(decoder, GridTD):
-            r = algorithm_1(decoder, v, v_g, tokens, word, epsilon)
+            r = algorithm_1(decoder, v, v_g, tokens, row, bias, o)
         else:
             assert isinstance(decoder, Adaptive)
-            r = algorithm_2(decoder, v, v_g, tokens, word, epsilon)
+            r = algorithm_2(decoder, v, v_g, tokens, row, bias, o)
         # back through V = ReLU(W_a a_i) and v_g = ReLU(W_b mean a_i) to the encoder's output
-        w_a, w_b = decoder.project_v.weight, decoder.project_g.weight
-        r_mean = epsilon_rule(mean, w_b, g_linear, r.v_g, epsilon)
-        r_a = torch.stack(split(list(a / len(a)), r_mean, epsilon))
+        to_v, to_v_g = decoder.project_v, decoder.project_g
+        r_mean = epsilon_rule(mean, to_v_g.weight, to_v_g.bias, r.v_g, o.epsilon, o.share_bias)
+        r_a = torch.stack(split(list(a / len(a)), r_mean, o.epsilon))
         for i in range(len(a)):
-            r_a[i] += epsilon_rule(a[i], w_a, v_linear[i], r.v[i], epsilon)
-        r_image = cnn_lrp(model.encoder.features, x, r_a.T.reshape(a_map.shape))
+            r_a[i] += epsilon_rule(a[i], to_v.weight, to_v.bias, r.v[i], o.epsilon, o.share_bias)
+        low, high = (encoder.normalise(torch.full_like(image, value))[0] for value in (0.0, 1.0))
+        r_image = cnn_lrp(encoder.features, x, r_a.T.reshape(a_map.shape), low, high, o)
         return r_image, r.words
 
 
-def cnn_lrp(features: nn.Sequential, x: Tensor, relevance: Tensor) -> Tensor:
-    """LRP-CNN: x (3, H, W) and the relevance of the last layer's output → R(x). αβ-rule with α = 1, β = 0."""
+def cnn_lrp(features: nn.Sequential, x: Tensor, relevance: Tensor, low: Tensor, high: Tensor, o: Options) -> Tensor:
+    """LRP-CNN: x (3, H, W) and the relevance of the last layer's output → R(x). low, high: bounds of x."""
     inputs = []
     for layer in features:
         inputs.append(x)
         x = layer(x.unsqueeze(0))[0]
-    for layer, x in zip(reversed(list(features)), reversed(inputs), strict=True):
-        if isinstance(layer, nn.Conv2d):
-            relevance = alpha_beta_rule(layer, x, relevance)
-        elif isinstance(layer, nn.MaxPool2d):
+    for k in reversed(range(len(inputs))):
+        layer, x = features[k], inputs[k]
+        if isinstance(layer, nn.MaxPool2d):
             relevance = winner_takes_all(x, relevance)
+        elif isinstance(layer, nn.Conv2d) and o.box and k == 0:
+            relevance = box_rule(layer, x, relevance, low, high)
+        elif isinstance(layer, nn.Conv2d) and o.gamma is not None:
+            relevance = gamma_rule(layer, x, relevance, o)
+        elif isinstance(layer, nn.Conv2d):
+            relevance = alpha_beta_rule(layer, x, relevance, o)
     return relevance  # a ReLU passes relevance on unchanged
 
 
-def alpha_beta_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor) -> Tensor:
-    """Eq. (3) with α = 1, β = 0 and y+ = Σ_i (x_i w_ij)+, on the matrix form of a 3x3 convolution: x (C, H, W)."""
-    patches = F.unfold(x.unsqueeze(0), 3, padding=1)[0]  # (C · 9, positions)
-    w = layer.weight.flatten(1)
-    y_plus = w.clamp(min=0) @ patches.clamp(min=0) + w.clamp(max=0) @ patches.clamp(max=0)
-    shares = torch.where(y_plus > 0, relevance.flatten(1) / y_plus, 0.0)
-    to_patches = patches.clamp(min=0) * (w.clamp(min=0).T @ shares) + patches.clamp(max=0) * (w.clamp(max=0).T @ shares)
-    return F.fold(to_patches.unsqueeze(0), x.shape[1:], 3, padding=1)[0]
+def alpha_beta_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor, o: Options) -> Tensor:
+    """Eq. (3) with y+ = Σ_i (x_i w_ij)+ and y- alike, on the matrix form of a 3x3 convolution: x (C, H, W)."""
+    patches, w, b = unfold(x), layer.weight.flatten(1), bias_of(layer) * o.conv_bias
+    x_plus, x_minus, w_plus, w_minus = patches.clamp(min=0), patches.clamp(max=0), w.clamp(min=0), w.clamp(max=0)
+    y_plus = w_plus @ x_plus + w_minus @ x_minus + b.clamp(min=0)
+    y_minus = w_plus @ x_minus + w_minus @ x_plus + b.clamp(max=0)
+    supporting = torch.where(y_plus > 0, o.alpha * relevance.flatten(1) / y_plus, 0.0)
+    opposing = torch.where(y_minus < 0, (1 - o.alpha) * relevance.flatten(1) / y_minus, 0.0)
+    r_plus = x_plus * (w_plus.T @ supporting) + x_minus * (w_minus.T @ supporting)
+    r_minus = x_minus * (w_plus.T @ opposing) + x_plus * (w_minus.T @ opposing)
+    return fold(r_plus + r_minus, x)
+
+
+def gamma_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor, o: Options) -> Tensor:
+    """R_i = Σ_j (x_i w_ij + γ (x_i w_ij)+) R_j / Σ_i (…): what supports weighs 1 + γ times as much."""
+    assert o.gamma is not None
+    patches, w, b = unfold(x), layer.weight.flatten(1), bias_of(layer) * o.conv_bias
+    x_plus, x_minus, w_plus, w_minus = patches.clamp(min=0), patches.clamp(max=0), w.clamp(min=0), w.clamp(max=0)
+    y = w @ patches + b + o.gamma * (w_plus @ x_plus + w_minus @ x_minus + b.clamp(min=0))
+    shares = relevance.flatten(1) / (y + o.epsilon * sign(y))
+    r = patches * (w.T @ shares) + o.gamma * (x_plus * (w_plus.T @ shares) + x_minus * (w_minus.T @ shares))
+    return fold(r, x)
+
+
+def box_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """z^B-rule: x_i w_ij counts from the value, low or high, that would speak most against output j."""
+    w, (patches, lows, highs) = layer.weight.flatten(1), (unfold(t) for t in (x, low, high))
+    w_plus, w_minus = w.clamp(min=0), w.clamp(max=0)
+    y = w @ patches - w_plus @ lows - w_minus @ highs
+    shares = torch.where(y > 0, relevance.flatten(1) / y, 0.0)
+    return fold(patches * (w.T @ shares) - lows * (w_plus.T @ shares) - highs * (w_minus.T @ shares), x)
+
+
+def bias_of(layer: nn.Conv2d) -> Tensor:
+    """(out, 1)."""
+    assert layer.bias is not None
+    return layer.bias.unsqueeze(1)
+
+
+def unfold(x: Tensor) -> Tensor:
+    """(C, H, W) → (C · 9, positions): what each output of a 3x3 convolution reads."""
+    return F.unfold(x.unsqueeze(0), 3, padding=1)[0]
+
+
+def fold(r: Tensor, x: Tensor) -> Tensor:
+    """Relevance of what each output reads → of the inputs, (C, H, W) like x."""
+    return F.fold(r.unsqueeze(0), x.shape[1:], 3, padding=1)[0]
 
 
 def winner_takes_all(x: Tensor, relevance: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""LRP of all words of a caption at once: algorithm 1 as one batched backward pass."""
+"""LRP of all words of a caption at once: algorithms 1 and 2 as one batched backward pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from capxai_core.errors import ModelError
 from capxai_core.lrp.budget import Budget
-from capxai_core.lrp.rules import EPSILON, LRP, ConvolutionLRP
-from capxai_core.models.captioner import Captioner, derivatives, word_scores
+from capxai_core.lrp.convolutions import ConvolutionLRP
+from capxai_core.lrp.options import PAPER, Options
+from capxai_core.lrp.rules import LRP
+from capxai_core.models.explainable import Explainable, derivatives, word_scores
 
 
 @dataclass(frozen=True)
 class Relevance:
-    """Relevance of T explained words: pixels (T, 3, H, W), preceding tokens (T, N), logits (T,), and the account."""
+    """Relevance of T explained words: pixels (T, 3, H, W), preceding tokens (T, N), scores (T,), and the account."""
 
     pixels: Tensor
     words: Tensor
@@ -22,22 +25,40 @@ class Relevance:
 
 
 def relevance(
-    model: Captioner, image: Tensor, token_ids: Sequence[int], positions: Sequence[int], epsilon: float = EPSILON
+    model: Explainable,
+    image: Tensor,
+    token_ids: Sequence[int],
+    positions: Sequence[int],
+    options: Options = PAPER,
 ) -> Relevance:
     """Where the logits of the words at `positions` come from.
 
     image: (3, H, W) in [0, 1]; token_ids: the caption without `<start>` and `<end>`; positions: 0 … T, T being
     `<end>`. Works in the model's dtype and on its device. Columns of `words`: `<start>`, then the caption's words.
+    `ModelError` where the encoder has a layer without a rule, or the account does not close.
     """
-    convolutions = ConvolutionLRP(model.encoder.features, model.encoder.normalise(image))
+    convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model))
     with torch.enable_grad():
         a = convolutions.a.detach().requires_grad_()
-        rules = LRP(a, epsilon)
-        run = model.unroll(a, token_ids, rules)
-        logits = word_scores(model, run, token_ids, positions, rules)
-        g_a, g_words, biases, stabiliser = derivatives(logits, [a, run.embedded, rules.bias, rules.stabiliser])
-    pixels, blocked = convolutions.relevance(g_a[:, 0])
-    words = (g_words * run.embedded).sum(-1).detach()
+        embedded = model.embed(token_ids).requires_grad_()
+        rules = LRP(a, options.epsilon, options.share_bias)
+        run = model.unroll(a, embedded, rules)
+        logits = word_scores(model, run, token_ids, positions, rules, options.less(model))
+        g_a, g_words, biases, stabiliser = derivatives(logits, [a, embedded, rules.bias, rules.stabiliser])
+    pixels, kept = convolutions.relevance(g_a[:, 0])
+    words = (g_words * embedded).sum(-1)[:, 0].detach()
     logits = logits.detach()
-    budget = Budget(logits, pixels.flatten(1).sum(1), words.sum(1), biases, stabiliser, blocked)
+    biases, stabiliser = biases + kept["biases"], stabiliser + kept["stabiliser"]
+    budget = Budget(logits, pixels.flatten(1).sum(1), words.sum(1), biases, stabiliser, kept["blocked"])
+    if (budget.residual > 0.02).any():
+        raise ModelError(
+            f"{model.name}: the relevance of a word does not add up to its score. Every operation of unroll() that "
+            "carries evidence must be one of the operations it is given"
+        )
     return Relevance(pixels, words, logits, budget)
+
+
+def bounds(model: Explainable) -> tuple[Tensor, Tensor]:
+    """The least and the largest value (1, 3, 1, 1) a pixel's colour can have once normalised."""
+    black, white = (model.normalise(torch.full((3, 8, 8), value))[:, :, :1, :1] for value in (0.0, 1.0))
+    return torch.minimum(black, white), torch.maximum(black, white)

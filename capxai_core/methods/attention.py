@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from capxai_core.errors import ModelError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, upsample
-from capxai_core.models.captioner import Caption, Captioner, word_scores
+from capxai_core.models.explainable import Caption, Explainable, word_scores
 from capxai_core.models.ops import PLAIN
 
 
@@ -19,12 +20,15 @@ class AttentionMap(Method):
     signed, pixel_level, linguistic = False, False, False
     reference = "Lu et al. 2017, Knowing when to look; equation (10)"
 
-    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """Attention at the steps that say the words."""
         with torch.no_grad():
-            run = model.unroll(model.see(image), caption.token_ids)
+            a = model.see(image)
+            run = model.unroll(a, model.embed(caption.token_ids))
             logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
         chosen = list(positions)
-        weights = run.attention[chosen] * (1 - run.beta[chosen]).unsqueeze(1)
-        maps = weights.unflatten(1, run.a.shape[-2:])
+        if run.attention is None or run.beta is None:
+            raise ModelError(f"{model.name} has no attention to show; the other methods can explain it")
+        weights = run.attention[0, chosen] * (1 - run.beta[0, chosen]).unsqueeze(1)
+        maps = weights.unflatten(1, a.shape[-2:])
         return Explanation(self.name, caption, positions, upsample(maps, model.size), None, logits, signed=self.signed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from capxai_core.lrp.budget import Budget
-from capxai_core.models.captioner import Caption
+from capxai_core.models.explainable import Caption
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, columns, upsample
-from capxai_core.models.captioner import Caption, Captioner, derivatives, word_scores
+from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
 from capxai_core.models.ops import PLAIN
 
 
@@ -22,15 +22,16 @@ class GradCAM(Method):
     signed, pixel_level, linguistic = False, False, True
     reference = "Selvaraju et al. 2017, Grad-CAM; section III-C"
 
-    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """Gradients of all words by one batched backward pass."""
         with torch.enable_grad():
             a = model.see(image).requires_grad_()
-            run = model.unroll(a, caption.token_ids)
+            embedded = model.embed(caption.token_ids).requires_grad_()
+            run = model.unroll(a, embedded)
             logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
-            g_a, g_words = derivatives(logits, [a, run.embedded])
+            g_a, g_words = derivatives(logits, [a, embedded])
         weights = g_a[:, 0].sum((-2, -1))
         maps = torch.einsum("tc,chw->thw", weights, a[0].detach()).relu()
-        words = g_words.sum(-1)[:, : columns(caption, positions)]
+        words = g_words[:, 0].sum(-1)[:, : columns(caption, positions)]
         image_map = upsample(maps, model.size)
         return Explanation(self.name, caption, positions, image_map, words, logits.detach(), signed=self.signed)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.models.captioner import Caption, Captioner
+from capxai_core.models.explainable import Caption, Explainable
 
 METHODS: dict[str, "Method"] = {}
 
@@ -31,12 +31,12 @@ class Method(ABC):
         METHODS[cls.name] = cls()
 
     @abstractmethod
-    def __call__(self, model: Captioner, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """Explain the words at `positions` of a caption of one picture (3, H, W) in [0, 1]."""
 
 
 def explain(
-    model: Captioner,
+    model: Explainable,
     image: Tensor,
     caption: Caption,
     method: str = "lrp",
@@ -77,7 +77,7 @@ def find_method(name: str, **options: float) -> Method:
 
 
 def explain_batch(
-    model: Captioner,
+    model: Explainable,
     images: Sequence[Tensor],
     captions: Sequence[Caption],
     method: str = "lrp",

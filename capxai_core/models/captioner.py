@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +10,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from capxai_core.data.examples import tokenize
-from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
+from capxai_core.data.vocabulary import Vocabulary
 from capxai_core.errors import ModelError, RequestError
 from capxai_core.files import atomic
 from capxai_core.models.adaptive import Adaptive
 from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, load_weights, read_tensors, vgg16
+from capxai_core.models.explainable import MAX_READ, Caption, Explainable, Unrolled
 from capxai_core.models.grid_td import GridTD
 from capxai_core.models.ops import PLAIN, Ops
 from capxai_core.models.search import MAX_WORDS, beam_search
 
 DECODERS: dict[str, type[Decoder]] = {"adaptive": Adaptive, "grid_td": GridTD}
-MAX_READ = 100  # words of a caption, beams of a search: beyond it a slip of the keyboard
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
-@dataclass(frozen=True)
-class Caption:
-    """A caption as the model reads it, T words without `<start>` and `<end>`.
-
-    log_probs (T,) of the words; attention (T, L), eq. (7); beta (T,), eq. (10). `ended` says whether the model closed
-    the caption itself, `end_log_prob` how probable that was after the last word.
-    """
-
-    words: tuple[str, ...]
-    token_ids: tuple[int, ...]
-    log_probs: Tensor
-    attention: Tensor
-    beta: Tensor
-    ended: bool
-    end_log_prob: float
-
-    def __str__(self) -> str:
-        return " ".join(self.words)
-
-
-@dataclass(frozen=True)
-class Unrolled:
-    """A decoder run along a given caption. N = T + 1 steps, the last of which predicts `<end>`.
-
-    a: (1, C, H, W) and embedded: (N, d), the two places where evidence enters; fused: (N, d), what fc reads;
-    attention (N, L), beta (N,).
-    """
-
-    a: Tensor
-    embedded: Tensor
-    fused: Tensor
-    attention: Tensor
-    beta: Tensor
-
-
-class Captioner(nn.Module):
+class Captioner(Explainable):
     """Encoder + decoder + vocabulary. `architecture` is a key of DECODERS; `profile` the data it was trained on."""
+
+    encoder: Encoder
+    decoder: Decoder
 
     def __init__(
         self, encoder: Encoder, decoder: Decoder, vocabulary: Vocabulary, architecture: str, profile: str
@@ -72,29 +37,23 @@ class Captioner(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.vocabulary = encoder, decoder, vocabulary
         self.architecture, self.profile = architecture, profile
+        self.name, self.size = f"{profile}/{architecture}", encoder.size
+        if profile == "scenes":
+            self.warning = "This captioner knows only drawn scenes: what it says about a photograph means nothing."
 
     @property
-    def name(self) -> str:
-        """`profile/architecture`."""
-        return f"{self.profile}/{self.architecture}"
+    def embedding(self) -> nn.Embedding:
+        """W_e."""
+        return self.decoder.embedding
 
     @property
-    def size(self) -> int:
-        """Side in pixels of the square picture the encoder sees."""
-        return self.encoder.size
+    def output(self) -> nn.Linear:
+        """fc."""
+        return self.decoder.fc
 
-    @property
-    def warning(self) -> str | None:
-        """What every output on a picture from elsewhere must say, or None."""
-        if self.profile == "scenes":
-            return "This captioner knows only drawn scenes: what it says about a photograph means nothing."
-        return None
-
-    @torch.no_grad()
-    def see(self, image: Tensor) -> Tensor:
-        """A picture (3, H, W) in [0, 1] → the encoder's A (1, C, grid, grid)."""
-        a: Tensor = self.encoder(self.encoder.normalise(image))
-        return a
+    def normalise(self, image: Tensor) -> Tensor:
+        """Any picture (3, H, W) in [0, 1] → (1, 3, size, size)."""
+        return self.encoder.normalise(image)
 
     def caption(self, image: Tensor, beam_size: int = 3, max_words: int = MAX_WORDS) -> Caption:
         """What the model says about a picture (3, H, W) in [0, 1], by beam search."""
@@ -102,54 +61,19 @@ class Captioner(nn.Module):
             raise RequestError(f"beam_size and max_words are 1 to {MAX_READ}, not {beam_size} and {max_words}")
         a = self.see(image)
         tokens = beam_search(self.decoder, a, beam_size, max_words)[0]
-        return self._read(a, tokens[:-1], ended=len(tokens) <= max_words)
+        return self.follow(a, tokens[:-1], ended=len(tokens) <= max_words)
 
-    def read(self, image: Tensor, words: Sequence[str] | str) -> Caption:
-        """A caption of your own as the model reads it ("what if it had said …"); unknown words become `<unk>`."""
-        words = tokenize(words) if isinstance(words, str) else words
-        if not 0 < len(words) <= MAX_READ:
-            raise RequestError(f"a caption has 1 to {MAX_READ} words, not {len(words)}")
-        ids = [UNK if token < UNK else token for token in self.vocabulary.encode(words)]
-        return self._read(self.see(image), ids, ended=False)
-
-    @torch.no_grad()
-    def _read(self, a: Tensor, ids: list[int], ended: bool) -> Caption:
-        run = self.unroll(a, ids)
-        log_p = torch.log_softmax(self.decoder.fc(run.fused), dim=-1)
-        chosen = log_p.gather(1, torch.tensor([*ids, END], device=log_p.device).unsqueeze(1)).squeeze(1)
-        words, n = self.vocabulary.decode(ids), len(ids)
-        return Caption(words, tuple(ids), chosen[:n], run.attention[:n], run.beta[:n], ended, chosen[n].item())
-
-    def unroll(self, a: Tensor, token_ids: Sequence[int], ops: Ops = PLAIN) -> Unrolled:
-        """Run the decoder along `<start>` and the given words; see `Unrolled`. Differentiable in `a` and `embedded`."""
-        ids = torch.tensor([START, *token_ids], device=a.device)
-        embedded = self.decoder.embedding(ids)
-        if torch.is_grad_enabled():
-            embedded = embedded.detach().requires_grad_()
+    def unroll(self, a: Tensor, embedded: Tensor, ops: Ops = PLAIN) -> Unrolled:
+        """Section III-B along captions of n pictures; see `Explainable`."""
         features = self.decoder.encode(a, ops)
-        state = self.decoder.start(1, features.v)
+        state = self.decoder.start(len(embedded), features.v)
         fused, attention, beta = [], [], []
-        for t in range(len(ids)):
-            step, state = self.decoder.step(embedded[t : t + 1], features, state, ops)
+        for word in embedded.unbind(1):
+            step, state = self.decoder.step(word, features, state, ops)
             fused.append(self.decoder.fuse(step, ops))
             attention.append(step.attention)
             beta.append(step.beta)
-        return Unrolled(a, embedded, torch.cat(fused), torch.cat(attention), torch.cat(beta))
-
-
-def word_scores(
-    model: Captioner, run: Unrolled, token_ids: Sequence[int], positions: Sequence[int], ops: Ops
-) -> Tensor:
-    """The logits (T,) of the words at `positions` of a caption; position len(token_ids) is `<end>`."""
-    rows = torch.tensor([[*token_ids, END][p] for p in positions], device=run.fused.device)
-    fc = model.decoder.fc
-    return ops.score(run.fused[list(positions)], fc.weight[rows], fc.bias[rows])
-
-
-def derivatives(scores: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The derivative of each of T scores by each input, (T, *input.shape), in one batched backward pass."""
-    eye = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-    return torch.autograd.grad(scores, list(inputs), eye, is_grads_batched=True)
+        return Unrolled(torch.stack(fused, 1), torch.stack(attention, 1), torch.stack(beta, 1))
 
 
 def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def _payload(image: Tensor, explanations: Sequence[Explanation], title: str | No
     """All that the module needs to draw the view."""
     first, caption = explanations[0], explanations[0].caption
     chances = [*caption.log_probs.exp().tolist(), math.exp(caption.end_log_prob)]
-    beta = [*_numbers(caption.beta), None]
+    beta = [*([None] * len(caption.words) if caption.beta is None else _numbers(caption.beta)), None]
     return {
         "title": title,
         "size": size,

@@ -1,0 +1,297 @@
+"""LRP through the encoder (LRP-CNN): one sweep over its layers, of which all words of a picture share the most work."""
+
+import operator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from capxai_core.errors import ModelError
+from capxai_core.lrp.options import PAPER, Options
+from capxai_core.lrp.rules import sign
+
+Term = tuple[Tensor, Tensor | None, Tensor]
+PASSED = (nn.Identity, nn.Dropout, nn.Dropout2d)
+RELUS = (F.relu, torch.relu, "relu", "relu_")
+SUMS = (operator.add, operator.iadd, torch.add)
+
+
+class Convolution:
+    """A convolution, with what batch normalisation makes of it and its ReLU: G = Σ_k w_k^T (scale_k G').
+
+    `terms` holds for each k the weights for inputs above zero, those for inputs below (None where there are none), and
+    the scale of each output unit; `kept` what of its G' an output unit leaves with biases, the stabiliser, or blocked.
+    """
+
+    def __init__(
+        self, x: Tensor, layer: nn.Conv2d, weight: Tensor, bias: Tensor, rectified: bool, rule: Options
+    ) -> None:
+        if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            raise ModelError("no LRP rule for a convolution whose padding is not a number of zeros")
+        self.layer, self.size = layer, x.shape[-2:]
+        self.negative = (x < 0) if bool((x < 0).any()) else None
+        self.kept: dict[str, Tensor] = {}
+        z = self._conv(x, weight, bias)
+        self.z = z.relu() if rectified else z
+        dtype = rule.dtype or x.dtype
+        self.terms = self._terms(x.to(dtype), weight.to(dtype), bias.view(-1, 1, 1), rule)
+
+    def _terms(self, x: Tensor, weight: Tensor, bias: Tensor, rule: Options) -> list[Term]:
+        plus, minus, terms, blocked = weight.clamp(min=0), weight.clamp(max=0), [], self.z
+        if rule.gamma is not None:
+            above, below = weight + rule.gamma * plus, weight + rule.gamma * minus
+            b = (bias + rule.gamma * bias.clamp(min=0)) * rule.conv_bias
+            y = self._forward(x, above, below) + b
+            added = rule.epsilon * sign(y)
+            scale = self.z / (y + added)
+            self._keep("stabiliser", scale * added)
+            self._keep("biases", scale * b)
+            return [self._term(above, below, scale)]
+        for factor, above, below in ((rule.alpha, plus, minus), (1 - rule.alpha, minus, plus)):
+            if factor == 0:
+                continue
+            b = (bias.clamp(min=0) if above is plus else bias.clamp(max=0)) * rule.conv_bias
+            y = self._forward(x, above, below) + b
+            scale = torch.where(y == 0, 0.0, factor * self.z / y)
+            blocked = blocked - torch.where(y == 0, 0.0, factor * self.z)
+            self._keep("biases", scale * b)
+            terms.append(self._term(above, below, scale))
+        self._keep("blocked", blocked)
+        return terms
+
+    def _term(self, above: Tensor, below: Tensor, scale: Tensor) -> Term:
+        return above, None if self.negative is None else below, scale.to(above)
+
+    def _keep(self, name: str, factor: Tensor) -> None:
+        if bool(factor.any()):
+            self.kept[name] = self.kept.get(name, 0) + factor
+
+    def _forward(self, x: Tensor, above: Tensor, below: Tensor | None) -> Tensor:
+        if self.negative is None or below is None:
+            return self._conv(x, above)
+        return self._conv(x.masked_fill(self.negative, 0), above) + self._conv(x.masked_fill(~self.negative, 0), below)
+
+    def _conv(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        layer = self.layer
+        return F.conv2d(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+    def _up(self, g: Tensor, weight: Tensor) -> Tensor:
+        layer, rest = self.layer, []
+        for k in (0, 1):
+            reach = (g.shape[2 + k] - 1) * layer.stride[k] + layer.dilation[k] * (weight.shape[2 + k] - 1) + 1
+            rest.append(self.size[k] - reach + 2 * int(layer.padding[k]))
+        padding: Any = layer.padding
+        return F.conv_transpose2d(g, weight, None, layer.stride, padding, rest, layer.groups, layer.dilation)
+
+    def back(self, g: Tensor) -> Tensor:
+        """G of the outputs (T, out, h, w) → G of the inputs (T, in, H, W)."""
+        parts = []
+        for above, below, scale in self.terms:
+            shared = g * scale
+            part = self._up(shared, above)
+            if self.negative is not None and below is not None:
+                part = torch.where(self.negative, self._up(shared, below), part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    def across(self, p: Tensor) -> Tensor:
+        """The adjoint of `back`: (1, in, H, W) → (1, out, h, w)."""
+        parts = [self._forward(p, above, below) * scale for above, below, scale in self.terms]
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+class Box(Convolution):
+    """The z^B-rule, for pixels whose normalised values lie between `low` and `high`, (3, 1, 1) each."""
+
+    def __init__(self, low: Tensor, high: Tensor, x: Tensor, *rest: Any) -> None:
+        self.low, self.high = low.expand_as(x), high.expand_as(x)
+        super().__init__(x, *rest)
+
+    def _terms(self, x: Tensor, weight: Tensor, bias: Tensor, rule: Options) -> list[Term]:
+        self.parts = [
+            (x, weight),
+            (-self.low.to(x), weight.clamp(min=0)),
+            (-self.high.to(x), weight.clamp(max=0)),
+        ]
+        y = sum((self._conv(x, w) for x, w in self.parts), torch.zeros_like(self.z))
+        self._keep("blocked", torch.where(y == 0, self.z, 0.0))
+        self.passed, self.scale = torch.where(y == 0, 0.0, self.z), torch.where(y == 0, 0.0, self.z / y).to(x)
+        return []
+
+    def back(self, g: Tensor) -> Tensor:
+        """G of the outputs → R, not G, of the pixels."""
+        return torch.stack([x * self._up(g * self.scale, w) for x, w in self.parts]).sum(0)
+
+    def across(self, p: Tensor) -> Tensor:
+        """All of x · G but what is blocked reaches the pixels."""
+        return self.passed
+
+
+class MaxPooling:
+    """Relevance goes to the winner of each window, the first in row-major order on ties."""
+
+    kept: ClassVar[dict[str, Tensor]] = {}
+
+    def __init__(self, x: Tensor, layer: nn.MaxPool2d) -> None:
+        self.shape = x.shape[1:]
+        self.z, self.winners = F.max_pool2d(
+            x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode, return_indices=True
+        )
+        self.overlapping = layer.stride != layer.kernel_size or layer.padding != 0
+
+    def back(self, g: Tensor) -> Tensor:
+        """(T, C, h, w) → (T, C, H, W)."""
+        c, h, w = self.shape
+        winners = self.winners.expand(len(g), -1, -1, -1).flatten(2)
+        handed = g.new_zeros(len(g), c, h * w)
+        put = handed.scatter_add_ if self.overlapping else handed.scatter_
+        return put(2, winners, g.flatten(2)).unflatten(2, (h, w))
+
+    def across(self, p: Tensor) -> Tensor:
+        """The adjoint of `back`."""
+        return p.flatten(2).gather(2, self.winners.flatten(2)).view_as(self.winners)
+
+
+class Rectifier:
+    """A ReLU by itself, as behind a sum: passes relevance on unchanged; what it shuts out had none."""
+
+    kept: ClassVar[dict[str, Tensor]] = {}
+
+    def __init__(self, x: Tensor) -> None:
+        self.z, self.open = x.relu(), x > 0
+
+    def back(self, g: Tensor) -> Tensor:
+        """(T, C, h, w) → the same shape."""
+        return g * self.open.to(g)
+
+    across = back
+
+
+class Sum:
+    """A residual connection: each summand keeps its own share, and in the form x · G that is the same G."""
+
+    kept: ClassVar[dict[str, Tensor]] = {}
+
+    def __init__(self, z: Tensor) -> None:
+        self.z = z
+
+    def back(self, g: Tensor) -> Tensor:
+        """For either summand."""
+        return g
+
+
+Layer = Convolution | MaxPooling | Rectifier | Sum
+
+
+class ConvolutionLRP:
+    """LRP-CNN for an encoder made of convolutions, batch normalisation, ReLU, max-pooling and sums.
+
+    Relevance is R = x · G at every layer; what G is multiplied with (y+ and its like) does not depend on the word
+    explained and is computed once a picture. `a` is the encoder's output.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        x: Tensor,
+        rule: Options = PAPER,
+        bounds: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """x: one normalised picture (1, 3, H, W); bounds: of its values (3, 1, 1) each, for the z^B-rule.
+
+        `ModelError` names the first layer for which there is no rule.
+        """
+        self.x, self.rule, self.bounds = x, rule, bounds
+        self.layers: list[tuple[Layer, list[int], int]] = []  # with the numbers of their inputs and of their output
+        self.graph = fx.symbolic_trace(encoder)
+        numbers: dict[fx.Node, int] = {}
+        values: list[Tensor] = [x]
+        with torch.no_grad():
+            for node in self.graph.graph.nodes:
+                if node.op == "placeholder":
+                    numbers[node] = 0
+                elif node.op != "output" and node not in numbers:
+                    inputs = [numbers[n] for n in node.all_input_nodes]
+                    layer, last = self._layer(node, [values[k] for k in inputs])
+                    if layer is not None:
+                        self.layers.append((layer, inputs, len(values)))
+                        values.append(layer.z)
+                        del layer.z  # an activation of every layer is memory that nothing reads again
+                    numbers[node] = numbers[last] = len(values) - 1 if layer is not None else inputs[0]
+        self.a = values[-1]
+
+    def _layer(self, node: fx.Node, inputs: list[Tensor]) -> "tuple[Layer | None, fx.Node]":
+        """The layer that starts at a node, None where nothing happens there, and the last node that belongs to it."""
+        module = self._module(node)
+        if isinstance(module, nn.Conv2d):
+            return self._convolution(inputs[0], module, node)
+        if isinstance(module, nn.MaxPool2d):
+            return MaxPooling(inputs[0], module), node
+        if isinstance(module, PASSED):
+            return None, node
+        if self._is_relu(node):
+            return Rectifier(inputs[0]), node
+        if node.target in SUMS and len(inputs) == 2:
+            return Sum(inputs[0] + inputs[1]), node
+        what = type(module).__name__ if module is not None else str(node.target)
+        raise ModelError(f"no LRP rule for the encoder's layer '{node.name}' ({what}); the other methods need none")
+
+    def _convolution(self, x: Tensor, module: nn.Conv2d, node: fx.Node) -> tuple[Convolution, fx.Node]:
+        """A convolution with the batch normalisation and the ReLU behind it."""
+        weight = module.weight
+        bias = module.bias if module.bias is not None else weight.new_zeros(len(weight))
+        users = list(node.users)
+        norm = self._module(users[0]) if len(users) == 1 else None
+        if isinstance(norm, nn.BatchNorm2d):
+            assert norm.running_mean is not None and norm.running_var is not None
+            factor = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
+            weight, bias = weight * factor.view(-1, 1, 1, 1), (bias - norm.running_mean) * factor
+            bias = bias if norm.bias is None else bias + norm.bias
+            node, users = users[0], list(users[0].users)
+        rectified = len(users) == 1 and self._is_relu(users[0])
+        arguments = (x, module, weight, bias, rectified, self.rule)
+        node = users[0] if rectified else node
+        if not (self.rule.box and x is self.x):
+            return Convolution(*arguments), node
+        if self.bounds is None:
+            raise ModelError("the z^B-rule needs the bounds of the encoder's input values")
+        return Box(*self.bounds, *arguments), node
+
+    def _module(self, node: fx.Node) -> nn.Module | None:
+        return self.graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+    def _is_relu(self, node: fx.Node) -> bool:
+        return isinstance(self._module(node), nn.ReLU) or node.target in RELUS
+
+    @torch.no_grad()
+    def relevance(self, g: Tensor, words: int = 2) -> tuple[Tensor, dict[str, Tensor]]:
+        """G at the encoder's output (T, C, h, w) → pixel relevance (T, 3, H, W) and what the layers kept, each (T,).
+
+        words: how many are swept together; two at a time stay in the processor's cache.
+        """
+        kept = {name: g.new_zeros(len(g)) for name in ("biases", "stabiliser", "blocked")}
+        parts = [self._sweep(part, kept, slice(k * words, (k + 1) * words)) for k, part in enumerate(g.split(words))]
+        return torch.cat(parts), kept
+
+    def _sweep(self, g: Tensor, kept: dict[str, Tensor], rows: slice) -> Tensor:
+        dtype = g.dtype
+        arriving = {self.layers[-1][2]: g.to(self.rule.dtype or dtype)}
+        for layer, inputs, output in reversed(self.layers):
+            g = arriving.pop(output)
+            for name, factor in layer.kept.items():
+                kept[name][rows] += (factor * g).flatten(1).sum(1)
+            g = layer.back(g)
+            for k in inputs:
+                arriving[k] = arriving[k] + g if k in arriving else g
+        pixels = arriving[0].to(dtype)
+        return pixels if self.rule.box else self.x * pixels
+
+    @torch.no_grad()
+    def reach(self) -> Tensor:
+        """P (1, C, h, w) with Σ pixels = Σ P · G for any G at the encoder's output: the adjoint of the sweep."""
+        values = [self.x.to(self.rule.dtype or self.x.dtype)]
+        for layer, inputs, _ in self.layers:
+            p = values[inputs[0]] + values[inputs[1]] if isinstance(layer, Sum) else layer.across(values[inputs[0]])
+            values.append(p)
+        return values[-1].to(self.x)
