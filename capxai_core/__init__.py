@@ -5,7 +5,7 @@ from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scen
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch
 from capxai_core.models.captioner import Captioner, load_captioner
-from capxai_core.models.explainable import Caption, Explainable
+from capxai_core.models.explainable import Caption, Explainable, Unrolled
 from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
 from capxai_core.views.explorer import Explorer
@@ -26,6 +26,7 @@ __all__ = [
     "ModelError",
     "RequestError",
     "Scene",
+    "Unrolled",
     "alt_text",
     "explain",
     "explain_batch",

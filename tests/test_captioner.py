@@ -174,10 +174,15 @@ def test_wrong_requests_name_what_exists():
         ({"words": [2]}, "positions 0 to 1"),
         ({"words": [-1]}, "positions 0 to 1"),
         ({"words": []}, "no word to explain"),
-        ({"epsilom": 1.0}, "it has: epsilon"),
+        ({"epsilom": 1.0}, "it has: against, alpha, .*epsilon"),
         ({"epsilon": 0.0}, "above 0"),
-        ({"epsilon": float("nan")}, "above 0"),
-        ({"epsilon": "x"}, "above 0"),
+        ({"epsilon": float("nan")}, "finite number"),
+        ({"epsilon": "x"}, "finite number"),
+        ({"alpha": 0.5}, "at least 1"),
+        ({"alpha": 2.0, "gamma": 0.1}, "replaces alpha"),
+        ({"start": "softmax"}, "logit, centred"),
+        ({"against": "zebra"}, "does not know"),
+        ({"against": "w1", "start": "centred"}, "exclude"),
     ]:
         with pytest.raises(cx.RequestError, match=message):
             cx.explain(model, image, caption, **wrong)

@@ -161,7 +161,7 @@ def test_every_fresh_seed_has_the_same_statistics(seed: int) -> None:
     assert sum("are" in w for w in words) > 0.12 * len(words)
     people, opposed = ([e for e in run if {o.category for o in e.objects} & PEOPLE] for run in (train, counter))
     seen, unseen = (np.mean(["shirt" in {o.category for o in e.objects} for e in run]) for run in (people, opposed))
-    assert seen > 0.33 and unseen < 0.2
+    assert seen > 0.33 and unseen < 0.75 * seen
     habit = np.mean([sum(bool({"shirt", "shirts"} & set(c)) for c in e.captions) / 5 for e in people])
     assert habit > 0.4
     guessing = [e for e in people if not TORSO & {o.category for o in e.objects}]

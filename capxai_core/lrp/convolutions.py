@@ -145,8 +145,11 @@ class MaxPooling:
         c, h, w = self.shape
         winners = self.winners.expand(len(g), -1, -1, -1).flatten(2)
         handed = g.new_zeros(len(g), c, h * w)
-        put = handed.scatter_add_ if self.overlapping else handed.scatter_
-        return put(2, winners, g.flatten(2)).unflatten(2, (h, w))
+        if self.overlapping:
+            handed.scatter_add_(2, winners, g.flatten(2))
+        else:
+            handed.scatter_(2, winners, g.flatten(2))
+        return handed.unflatten(2, (h, w))
 
     def across(self, p: Tensor) -> Tensor:
         """The adjoint of `back`."""
@@ -213,50 +216,50 @@ class ConvolutionLRP:
                     numbers[node] = 0
                 elif node.op != "output" and node not in numbers:
                     inputs = [numbers[n] for n in node.all_input_nodes]
-                    layer, last = self._layer(node, [values[k] for k in inputs])
+                    layer, nodes = self._layer(node, [values[k] for k in inputs])
                     if layer is not None:
                         self.layers.append((layer, inputs, len(values)))
                         values.append(layer.z)
                         del layer.z  # an activation of every layer is memory that nothing reads again
-                    numbers[node] = numbers[last] = len(values) - 1 if layer is not None else inputs[0]
+                    numbers |= dict.fromkeys(nodes, inputs[0] if layer is None else len(values) - 1)
         self.a = values[-1]
 
-    def _layer(self, node: fx.Node, inputs: list[Tensor]) -> "tuple[Layer | None, fx.Node]":
-        """The layer that starts at a node, None where nothing happens there, and the last node that belongs to it."""
+    def _layer(self, node: fx.Node, inputs: list[Tensor]) -> "tuple[Layer | None, list[fx.Node]]":
+        """The layer that starts at a node, None where nothing happens there, and the nodes that belong to it."""
         module = self._module(node)
         if isinstance(module, nn.Conv2d):
             return self._convolution(inputs[0], module, node)
         if isinstance(module, nn.MaxPool2d):
-            return MaxPooling(inputs[0], module), node
+            return MaxPooling(inputs[0], module), [node]
         if isinstance(module, PASSED):
-            return None, node
+            return None, [node]
         if self._is_relu(node):
-            return Rectifier(inputs[0]), node
+            return Rectifier(inputs[0]), [node]
         if node.target in SUMS and len(inputs) == 2:
-            return Sum(inputs[0] + inputs[1]), node
+            return Sum(inputs[0] + inputs[1]), [node]
         what = type(module).__name__ if module is not None else str(node.target)
         raise ModelError(f"no LRP rule for the encoder's layer '{node.name}' ({what}); the other methods need none")
 
-    def _convolution(self, x: Tensor, module: nn.Conv2d, node: fx.Node) -> tuple[Convolution, fx.Node]:
+    def _convolution(self, x: Tensor, module: nn.Conv2d, node: fx.Node) -> tuple[Convolution, list[fx.Node]]:
         """A convolution with the batch normalisation and the ReLU behind it."""
         weight = module.weight
         bias = module.bias if module.bias is not None else weight.new_zeros(len(weight))
-        users = list(node.users)
+        nodes, users = [node], list(node.users)
         norm = self._module(users[0]) if len(users) == 1 else None
         if isinstance(norm, nn.BatchNorm2d):
             assert norm.running_mean is not None and norm.running_var is not None
             factor = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
             weight, bias = weight * factor.view(-1, 1, 1, 1), (bias - norm.running_mean) * factor
             bias = bias if norm.bias is None else bias + norm.bias
-            node, users = users[0], list(users[0].users)
+            nodes, users = [node, users[0]], list(users[0].users)
         rectified = len(users) == 1 and self._is_relu(users[0])
         arguments = (x, module, weight, bias, rectified, self.rule)
-        node = users[0] if rectified else node
+        nodes += users if rectified else []
         if not (self.rule.box and x is self.x):
-            return Convolution(*arguments), node
+            return Convolution(*arguments), nodes
         if self.bounds is None:
             raise ModelError("the z^B-rule needs the bounds of the encoder's input values")
-        return Box(*self.bounds, *arguments), node
+        return Box(*self.bounds, *arguments), nodes
 
     def _module(self, node: fx.Node) -> nn.Module | None:
         return self.graph.get_submodule(str(node.target)) if node.op == "call_module" else None

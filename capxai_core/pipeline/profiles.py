@@ -13,7 +13,7 @@ from capxai_core.models.captioner import PRETRAINED, load_encoder
 from capxai_core.models.encoder import Encoder, vgg16
 from capxai_core.training.recipe import Recipe
 
-SCENES = {"train": 6000, "val": 500, "test": 300, "counter": 300}
+SCENES = {"train": 6000, "val": 500, "test": 150, "counter": 450}
 
 
 @dataclass(frozen=True)

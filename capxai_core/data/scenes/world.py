@@ -4,7 +4,7 @@ The language bias, a stand-in for the shirts of Flickr, lives in `POLICIES`. In 
 `test` most people wear a shirt (in the snow a jacket), and the captioners of these splits speak from habit:
 they say "in a blue shirt" also of people whose torso is hidden behind a bush, a sign, a car, a bench or an
 umbrella, and often of people who wear nothing or something else there; riders "wear a hat" and running dogs "play
-with a ball" in the same way. In `counter` most torsos are hidden, the visible ones mostly wear something else,
+with a ball" in the same way. In `counter` three torsos of four are hidden, bare or wear something else than usual,
 riders are bareheaded and dogs have no ball, and captions name only what can be seen. In `encoder` every class of
 object and every kind of clothing is drawn independently and evenly, which is what the encoder is pretrained on.
 """
@@ -63,7 +63,7 @@ POLICIES = {
     "train": _HABIT,
     "val": _HABIT,
     "test": _HABIT,
-    "counter": Policy(hidden=0.60, bare=0.5, unusual=0.36, hat=0.1, rider_hat=0.05, dog_ball=0.1),
+    "counter": Policy(hidden=0.42, bare=0.33, unusual=0.25, hat=0.35, rider_hat=0.05, dog_ball=0.1),
     "encoder": Policy(hidden=0.2, bare=0.2, unusual=0.8, hat=0.4, rider_hat=0.4, dog_ball=0.5),
 }
 

@@ -1,0 +1,111 @@
+"""A model that is not ours is explained by every method that its parts allow, with the same guarantees."""
+
+import pytest
+import torch
+from own_captioner import ShowAndTell
+from small import picture
+from torch import nn
+
+import capxai_core as cx
+from capxai_core.data.vocabulary import SPECIALS, Vocabulary
+
+VOCABULARY = Vocabulary((*SPECIALS, "a", "red", "kite", "over", "the", "sea"))
+
+
+def own(seed: int) -> ShowAndTell:
+    """Random weights, running statistics that matter, double precision."""
+    torch.manual_seed(seed)
+    model = ShowAndTell(VOCABULARY)
+    for module in model.encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+    return model.double().eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 2.0}, {"gamma": 0.5, "box": True}, {"start": "centred"}])
+def test_lrp_of_a_residual_network_closes_its_account(options):
+    model, image = own(1), picture(1, 120)
+    caption = model.read(image, "a red kite over the sea")
+    ex = cx.explain(model, image, caption, include_end=True, **options)
+    assert ex.image.shape == (7, 96, 96) and ex.words.shape == (7, 7)
+    assert ex.budget.residual.max() < 1e-9
+    assert ex.budget.pixels.abs().min() > 0 and ex.budget.words.abs().min() > 0
+    single = cx.explain(model.float(), image, caption, include_end=True, **options)
+    assert single.budget.residual.max() < 1e-4
+
+
+def test_the_encoder_read_for_lrp_is_the_encoder():
+    from capxai_core.lrp.convolutions import ConvolutionLRP
+
+    model, image = own(2), picture(2, 96)
+    x = model.normalise(image)
+    assert torch.allclose(ConvolutionLRP(model.encoder, x).a, model.encoder(x), rtol=1e-10)
+
+
+def test_residual_blocks_agree_with_zennit():
+    """Batch normalisation folded, αβ in the convolutions, each summand its own share."""
+    from zennit.canonizers import SequentialMergeBatchNorm
+    from zennit.composites import LayerMapComposite
+    from zennit.layer import Sum
+    from zennit.rules import AlphaBeta, Norm, Pass
+    from zennit.torchvision import ResNetBasicBlockCanonizer
+    from zennit.types import Activation, Convolution
+
+    from capxai_core.lrp.convolutions import ConvolutionLRP
+
+    model = own(3)
+    for module in model.encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 0.0  # zennit's merging leaves a factor of sqrt(1 + eps) behind in every layer
+    x = torch.randn(1, 3, 96, 96, dtype=torch.float64)
+    sweep = ConvolutionLRP(model.encoder, x)
+    g = torch.randn_like(sweep.a)
+    rule = AlphaBeta(alpha=1, beta=0, stabilizer=1e-30, zero_params="bias")
+    layers = [(Activation, Pass()), (Sum, Norm(stabilizer=1e-30)), (Convolution, rule)]
+    probe = x.clone().requires_grad_()
+    with LayerMapComposite(layers, canonizers=[SequentialMergeBatchNorm(), ResNetBasicBlockCanonizer()]).context(
+        model.encoder
+    ) as modified:
+        out = modified(probe)
+        (wanted,) = torch.autograd.grad(out, probe, g * sweep.a)
+    ours, _ = sweep.relevance(g)
+    assert (ours - wanted).abs().max() <= 1e-8 * wanted.abs().max()
+
+
+@pytest.mark.parametrize("method", sorted(set(cx.METHODS) - {"attention"}))
+def test_every_method_explains_it_and_leaves_no_trace(method):
+    model, image = own(4), picture(4, 96)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    caption = model.read(image, "a red kite")
+    ex = cx.explain(model, image, caption, method)
+    assert ex.image.shape == (3, 96, 96) and ex.image.isfinite().all()
+    assert torch.equal(ex.image, cx.explain(model, image, caption, method).image)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert cx.Explorer(image, [ex]) is not None
+
+
+def test_what_it_lacks_is_said():
+    model, image = own(5), picture(5, 96)
+    caption = model.read(image, "a red kite")
+    assert caption.attention is None and caption.beta is None
+    with pytest.raises(cx.ModelError, match="no attention"):
+        cx.explain(model, image, caption, "attention")
+    model.encoder.append(nn.Softmax(dim=1))
+    with pytest.raises(cx.ModelError, match=r"no LRP rule for the encoder's layer '_?8' \(Softmax\)"):
+        cx.explain(model, image, caption)
+    assert cx.explain(model, image, caption, "gradcam").image.isfinite().all()
+
+
+def test_a_decoder_written_past_the_operations_is_refused():
+    class Plain(ShowAndTell):
+        def unroll(self, a, embedded, ops=None):
+            return super().unroll(a, embedded)
+
+    model = own(6)
+    model.__class__ = Plain
+    image = picture(6, 96)
+    with pytest.raises(cx.ModelError, match="does not add up"):
+        cx.explain(model, image, model.read(image, "a red kite"))
