@@ -40,11 +40,11 @@ lab: .venv/installed ## open the chapters as notebooks in JupyterLab
 bench: .venv/installed ## time the explanations (table and JSON)
 	$(BIN)/python benchmarks/bench.py
 
-train: .venv/installed ## train the shipped weights of the default profile anew
-	$(BIN)/capxai train --profile scenes --model encoder
-	$(BIN)/capxai train --profile scenes --model grid_td
+train: .venv/installed ## train the shipped weights of the default profile anew (about half an hour)
+	for m in encoder adaptive grid_td; do $(BIN)/capxai train --profile scenes --model $$m || exit; done
 	cp runs/scenes/encoder.safetensors runs/scenes/encoder.md capxai_core/pretrained/scenes/
-	for f in safetensors md; do cp runs/scenes/grid_td/captioner.$$f capxai_core/pretrained/scenes/grid_td.$$f; done
+	for m in adaptive grid_td; do for f in safetensors md; do \
+		cp runs/scenes/$$m/captioner.$$f capxai_core/pretrained/scenes/$$m.$$f || exit; done; done
 
 lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras \

@@ -167,7 +167,7 @@ def test_every_fresh_seed_has_the_same_statistics(seed: int) -> None:
     guessing = [e for e in people if not TORSO & {o.category for o in e.objects}]
     assert np.mean([any(says(e, k) for k in TORSO) for e in guessing]) > 0.7
     hidden = [not TORSO & {o.category for o in e.objects} for e in opposed]
-    assert np.mean(hidden) > 0.55
+    assert np.mean(hidden) > 0.45
 
 
 @pytest.mark.parametrize("seed", FRESH[:2])
