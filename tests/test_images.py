@@ -144,6 +144,8 @@ def test_unusable_files_name_themselves_and_the_reason(tmp_path, monkeypatch):
         ("text.jpg", "cannot be decoded"),
         ("missing.jpg", "no such file"),
         ("", "folder"),
+        ("x" * 5000, "too long"),
+        ("a\0.jpg", "null byte"),
     ]:
         with pytest.raises(cx.ImageError, match=reason) as caught:
             cx.load_image(tmp_path / name)

@@ -1,6 +1,6 @@
 """Decoding any real-world image file to the tensor a model reads, or a clear `ImageError`."""
 
-import struct
+import os
 import warnings
 from pathlib import Path
 
@@ -47,8 +47,10 @@ def load_image(path: str | Path) -> Tensor:
         raise ImageError(f"{path}: is a folder, not an image file") from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: too large to decode safely ({error})") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error)
+    except ImageError:
+        raise
+    except Exception as error:  # damaged files make decoders raise nearly anything, TypeError and struct.error included
+        reason = "the file is empty" if os.path.isfile(path) and os.path.getsize(path) == 0 else str(error)
         raise ImageError(f"{path}: cannot be decoded as an image: {reason}") from None
 
 
