@@ -3,6 +3,7 @@
 from capxai_core.data.images import load_image
 from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scene
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
+from capxai_core.evaluate.support import say, support_counts
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.explainable import Caption, Explainable, Unrolled
@@ -37,6 +38,8 @@ __all__ = [
     "load_image",
     "load_scenes",
     "sample_scene",
+    "say",
+    "support_counts",
     "table_words",
     "write_gallery",
     "write_page",

@@ -1,0 +1,43 @@
+"""What a captioner says of many pictures, and how often what it names is there."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import pandas as pd
+import torch
+
+from capxai_core.data.examples import Example
+from capxai_core.data.vocabulary import END
+from capxai_core.models.captioner import Captioner
+from capxai_core.models.search import beam_search
+
+BATCH = 50
+
+
+def say(model: Captioner, examples: Sequence[Example], beam_size: int = 3) -> Iterator[tuple[str, ...]]:
+    """The model's caption of each example in turn, `BATCH` pictures searched together; same words for any batch."""
+    for start in range(0, len(examples), BATCH):
+        a = torch.cat([model.see(example.image()) for example in examples[start : start + BATCH]])
+        for ids in beam_search(model.decoder, a, beam_size):
+            yield model.vocabulary.decode(token for token in ids if token != END)
+
+
+def support_counts(
+    examples: Iterable[Example], captions: Iterable[Sequence[str]], words: Collection[str]
+) -> pd.DataFrame:
+    """How often each of `words` was said, and how often rightly.
+
+    The first occurrence of a word in a caption counts (section IV-B3). Columns: word, said, right, wrong; the most said
+    first, words that were never said left out.
+    """
+    said: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for example, caption in zip(examples, captions, strict=True):
+        for word in set(caption) & set(words):
+            said[word] += 1
+            right[word] += example.supports(word)
+    rows = [
+        {"word": word, "said": n, "right": right[word], "wrong": n - right[word]}
+        for word, n in sorted(said.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return pd.DataFrame(rows, columns=["word", "said", "right", "wrong"])
