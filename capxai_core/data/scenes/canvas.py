@@ -5,62 +5,60 @@ object's pixels and its mask come from the same geometry and an edit changes not
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tomllib
+from copy import copy
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
 OVERSAMPLING = 3
 
 Point = tuple[float, float]
-Colour = tuple[int, int, int]
+Colour = tuple[int, ...]
 
-COLOURS: dict[str, Colour] = {
-    "red": (206, 76, 66),
-    "blue": (74, 120, 190),
-    "green": (88, 156, 92),
-    "yellow": (238, 200, 84),
-    "white": (246, 244, 238),
-    "black": (54, 54, 64),
-    "pink": (238, 150, 176),
-    "orange": (234, 142, 72),
-    "brown": (150, 104, 70),
-    "gray": (152, 156, 164),
-}
+DRAWINGS = tomllib.loads(Path(__file__).with_name("drawings.toml").read_text("utf-8"))
+"""How people and things look; the file says what each entry means."""
+COLOURS: dict[str, Colour] = {word: ImageColor.getrgb(code) for word, code in DRAWINGS["colours"].items()}
 """The palette: every colour word the captions know."""
+TONES = {name: [ImageColor.getrgb(code) for code in codes] for name, codes in DRAWINGS["tones"].items()}
+"""What people and places differ in."""
 
 _RAMP = Image.fromarray(np.add.outer(np.arange(32), np.arange(32)).astype(np.float32) * 4.1).convert("L")
 _CIRCLE = [(math.cos(a), math.sin(a)) for a in np.linspace(0, 2 * math.pi, 28, endpoint=False)]
+_SPLINE = [
+    (-t / 2 + t**2 - t**3 / 2, 1 - 2.5 * t**2 + 1.5 * t**3, t / 2 + 2 * t**2 - 1.5 * t**3, t**3 / 2 - t**2 / 2)
+    for t in (0.0, 0.25, 0.5, 0.75)
+]
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """`a` with `share` of `b` in it."""
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
-    return red, green, blue
+    return tuple(round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
 
 
-def light(colour: Colour, share: float = 0.25) -> Colour:
+def light(colour: Colour, share: float) -> Colour:
     """Towards warm white."""
     return mix(colour, (255, 250, 240), share)
 
 
-def dark(colour: Colour, share: float = 0.25) -> Colour:
+def dark(colour: Colour, share: float) -> Colour:
     """Towards a cool dark, the colour of shadows."""
     return mix(colour, (40, 36, 62), share)
 
 
 class Canvas:
-    """Shapes in a local frame: the origin at a thing's foot, u to where it faces, v up, in units of its height."""
+    """Shapes in a local frame: the origin at a thing's foot, u to where it faces, v up, in units of its height.
+
+    A shape's `shade` is how much darker its lower right is than its upper left.
+    """
 
     def __init__(self, size: int, coloured: bool = True) -> None:
         self.side = size * OVERSAMPLING
         self.ids = Image.new("L", (self.side, self.side))
         self.pixels = Image.new("RGB", (self.side, self.side)) if coloured else None
         self.number = 0
-        self._draw_ids = ImageDraw.Draw(self.ids)
-        self._draw = ImageDraw.Draw(self.pixels) if self.pixels is not None else None
         self.frame(0.0, 1.0, 1.0)
 
     def frame(self, x: float, y: float, height: float, flip: bool = False) -> None:
@@ -69,82 +67,79 @@ class Canvas:
         self._v = height * self.side
         self._u = -self._v if flip else self._v
 
-    @contextmanager
-    def within(self, u: float, v: float, scale: float) -> Iterator[None]:
-        """A smaller frame inside this one: its origin at (u, v), `scale` its unit of length."""
-        kept = self._x, self._y, self._u, self._v
-        self._x, self._y = self._x + u * self._u, self._y - v * self._v
-        self._u, self._v = self._u * scale, self._v * scale
-        yield
-        self._x, self._y, self._u, self._v = kept
+    def inside(self, origin: Point, scale: float = 1.0) -> "Canvas":
+        """The same canvas with a smaller frame inside this one, `scale` its unit of length."""
+        inner = copy(self)
+        inner._x, inner._y = self._x + origin[0] * self._u, self._y - origin[1] * self._v
+        inner._u, inner._v = self._u * scale, self._v * scale
+        return inner
 
-    def polygon(self, points: Sequence[Point], colour: Colour, shade: float = 0.0) -> None:
-        """Fill a polygon; `shade` is how much darker its lower right is than its upper left."""
-        x0, y0, su, sv = self._x, self._y, self._u, self._v
-        xy = [(x0 + u * su, y0 - v * sv) for u, v in points]
-        self._draw_ids.polygon(xy, fill=self.number)
-        if self.pixels is None or self._draw is None:
-            return
-        if not shade:
-            self._draw.polygon(xy, fill=colour)
-            return
-        left, top = int(min(x for x, _ in xy)) - 1, int(min(y for _, y in xy)) - 1
-        width, height = int(max(x for x, _ in xy)) + 2 - left, int(max(y for _, y in xy)) + 2 - top
-        self._draw.polygon(xy, fill=light(colour, shade * 0.55))
-        mask = Image.new("L", (width, height))
-        ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in xy], fill=255)
-        veil = ImageChops.multiply(mask, _RAMP.resize((width, height), Image.Resampling.BILINEAR))
-        self.pixels.paste(dark(colour, shade * 1.2), (left, top), veil)
+    def sketch(self, name: str, word: str = "", at: Point = (0.0, 0.0), scale: float = 1.0, **tones: Colour) -> None:
+        """The `shapes` of this name in these `tones`, of which `tone` is what the colour `word` stands for."""
+        tones |= {"tone": COLOURS[word]} if word else {}
+        frame = self.inside(at, scale)
+        for shape in DRAWINGS["shapes"][name]:
+            base, *mixed = shape.get(word, shape["fill"]).split()
+            colour = tones[base] if base in tones else ImageColor.getrgb(base)
+            if mixed:
+                colour = {"light": light, "dark": dark}[mixed[0]](colour, float(mixed[1]))
+            form, geometry = next(iter(shape.items()))
+            options = {option: shape[option] for option in ("shade", "angle") if option in shape}
+            for spot in map(frame.inside, shape["at"]) if "at" in shape else [frame]:
+                getattr(spot, form)(colour, *geometry, **options)
 
-    def ellipse(
-        self, u: float, v: float, ru: float, rv: float, colour: Colour, shade: float = 0.0, angle: float = 0.0
-    ) -> None:
-        """An ellipse around (u, v), turned by `angle` degrees counter-clockwise."""
+    def polygon(self, colour: Colour, *points: Point, shade: float = 0.0) -> None:
+        """The area between the points."""
+        xy = [(self._x + u * self._u, self._y - v * self._v) for u, v in points]
+        ImageDraw.Draw(self.ids).polygon(xy, fill=self.number)
+        if self.pixels is None:
+            return
+        ImageDraw.Draw(self.pixels).polygon(xy, fill=light(colour, shade * 0.55) if shade else colour)
+        if shade:
+            left, top = (int(min(side)) - 1 for side in zip(*xy, strict=True))
+            right, bottom = (int(max(side)) + 2 for side in zip(*xy, strict=True))
+            mask = Image.new("L", (right - left, bottom - top))
+            ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in xy], fill=255)
+            veil = ImageChops.multiply(mask, _RAMP.resize(mask.size, Image.Resampling.BILINEAR))
+            self.pixels.paste(dark(colour, shade * 1.2), (left, top), veil)
+
+    def ellipse(self, colour: Colour, p: Point, ru: float, rv: float, shade: float = 0.0, angle: float = 0.0) -> None:
+        """An ellipse around p, turned by `angle` degrees counter-clockwise."""
         c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        self.polygon([(u + ru * a * c - rv * b * s, v + ru * a * s + rv * b * c) for a, b in _CIRCLE], colour, shade)
+        outline = ((p[0] + ru * a * c - rv * b * s, p[1] + ru * a * s + rv * b * c) for a, b in _CIRCLE)
+        self.polygon(colour, *outline, shade=shade)
 
-    def box(self, left: float, low: float, right: float, high: float, colour: Colour, shade: float = 0.0) -> None:
+    def box(self, colour: Colour, left: float, low: float, right: float, high: float, shade: float = 0.0) -> None:
         """An upright rectangle."""
-        self.polygon([(left, low), (right, low), (right, high), (left, high)], colour, shade)
+        self.polygon(colour, (left, low), (right, low), (right, high), (left, high), shade=shade)
 
-    def limb(self, p: Point, q: Point, rp: float, rq: float, colour: Colour, shade: float = 0.0) -> None:
+    def limb(self, colour: Colour, p: Point, q: Point, rp: float, rq: float, shade: float = 0.0) -> None:
         """A rounded, tapering stroke: the hull of a disc of radius `rp` at p and one of `rq` at q."""
         along = math.atan2(q[1] - p[1], q[0] - p[0])
-        outline = []
-        for (u, v), r, start in ((p, rp, along + math.pi / 2), (q, rq, along - math.pi / 2)):
-            outline += [
-                (u + r * math.cos(start + k * math.pi / 6), v + r * math.sin(start + k * math.pi / 6)) for k in range(7)
-            ]
-        self.polygon(outline, colour, shade)
+        ends = ((p, rp, along + math.pi / 2), (q, rq, along - math.pi / 2))
+        turns = [(u, v, r, start + k * math.pi / 6) for (u, v), r, start in ends for k in range(7)]
+        self.polygon(colour, *((u + r * math.cos(a), v + r * math.sin(a)) for u, v, r, a in turns), shade=shade)
 
-    def path(self, points: Sequence[Point], radius: float, colour: Colour) -> None:
+    def path(self, colour: Colour, radius: float, *points: Point) -> None:
         """A stroke of even width through the points."""
         for p, q in pairwise(points):
-            self.limb(p, q, radius, radius, colour)
+            self.limb(colour, p, q, radius, radius)
 
-    def smooth(self, points: Sequence[Point], colour: Colour, shade: float = 0.0) -> None:
-        """A closed Catmull-Rom curve through the points."""
-        n, outline = len(points), []
-        for i in range(n):
-            (ax, ay), (bx, by), (cx, cy), (dx, dy) = (points[(i + k) % n] for k in (-1, 0, 1, 2))
-            for t in (0.0, 0.25, 0.5, 0.75):
-                wa, wb = 0.5 * (-t + 2 * t * t - t**3), 0.5 * (2 - 5 * t * t + 3 * t**3)
-                wc, wd = 0.5 * (t + 4 * t * t - 3 * t**3), 0.5 * (t**3 - t * t)
-                outline.append((wa * ax + wb * bx + wc * cx + wd * dx, wa * ay + wb * by + wc * cy + wd * dy))
-        self.polygon(outline, colour, shade)
+    def smooth(self, colour: Colour, *points: Point, shade: float = 0.0) -> None:
+        """The area in a closed Catmull-Rom curve through the points."""
+        around = np.asarray(points)[np.add.outer((-1, 0, 1, 2), range(len(points))) % len(points)]
+        self.polygon(colour, *np.einsum("tk,kni->nti", _SPLINE, around).reshape(-1, 2).tolist(), shade=shade)
 
-    def shadow(self, u: float, v: float, ru: float, strength: float = 0.3) -> None:
-        """A soft veil on the ground; it darkens what is there and belongs to no object's mask."""
-        if self.pixels is None or not ru:
+    def shadow(self, radius: float) -> None:
+        """A soft veil on the ground below the origin; it darkens what is there and belongs to no object's mask."""
+        if self.pixels is None or not radius:
             return
-        rv = 0.07 * ru + 0.021
-        for grow, share in ((1.0, 0.5), (0.7, 1.0)):
-            x, y = self._x + u * self._u, self._y - v * self._v
-            rx, ry = abs(ru * self._u) * grow, abs(rv * self._v) * grow
-            box = (int(x - rx), int(y - ry), int(x + rx) + 1, int(y + ry) + 1)
-            mask = Image.new("L", (max(box[2] - box[0], 1), max(box[3] - box[1], 1)))
-            ImageDraw.Draw(mask).ellipse((0, 0, mask.width - 1, mask.height - 1), fill=round(255 * strength * share))
-            self.pixels.paste((44, 40, 66), box[:2], mask)
+        for grow, strength in ((1.0, 38), (0.7, 76)):
+            x, rx, ry = self._x + 0.03 * self._u, radius * self._v * grow, (0.07 * radius + 0.021) * self._v * grow
+            left, top, right, bottom = int(x - rx), int(self._y - ry), int(x + rx) + 1, int(self._y + ry) + 1
+            mask = Image.new("L", (right - left, bottom - top))
+            ImageDraw.Draw(mask).ellipse((0, 0, mask.width - 1, mask.height - 1), fill=strength)
+            self.pixels.paste((44, 40, 66), (left, top), mask)
 
     def array(self) -> np.ndarray:
         """The colours averaged down: float32 (3, size, size) in [0, 1]."""

@@ -1,7 +1,6 @@
 """Scenes as a data set: lazily drawn examples, and the same in COCO's own annotation format."""
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from capxai_core.data.scenes.sampling import sample_scene
 from capxai_core.data.scenes.scene import Scene
 from capxai_core.data.scenes.world import CATEGORIES, SPLITS
 from capxai_core.errors import RequestError
+from capxai_core.files import atomic
 
 SEEDS_PER_RUN = 1_000_000
 
@@ -75,32 +75,30 @@ def export_coco(folder: str | Path, split: str, n: int, seed: int = 0, size: int
 
     Segmentations are COCO's uncompressed run lengths of the visible pixels, boxes are in pixels.
     """
-    folder = Path(folder)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    images: list[dict[str, Any]] = []
-    spoken: list[dict[str, Any]] = []
-    instances: list[dict[str, Any]] = []
-    for number, example in enumerate(load_scenes(split, n, seed, size), 1):
-        file = f"{example.name}.png"
-        pixels = (example.image().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)
-        part = folder / "images" / (file + ".part")
-        Image.fromarray(pixels).save(part, format="PNG")
-        os.replace(part, folder / "images" / file)
-        images.append({"id": number, "file_name": file, "width": size, "height": size})
-        for tokens in example.captions:
-            spoken.append({"id": len(spoken) + 1, "image_id": number, "caption": " ".join(tokens)})
-        for o in example.scene.annotate(size):
-            assert o.mask is not None
-            instances.append({
-                "id": len(instances) + 1, "image_id": number, "category_id": CATEGORIES.index(o.category) + 1,
-                "bbox": [round(v * size, 3) for v in o.box], "area": int(o.mask.sum()), "iscrowd": 0,
-                "segmentation": {"size": [size, size], "counts": run_lengths(o.mask)},
-            })  # fmt: skip
+    examples = list(enumerate(load_scenes(split, n, seed, size), 1))
+    for _, example in examples:
+        with atomic(Path(folder) / "images" / f"{example.name}.png") as part:
+            pixels = (example.image().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)
+            Image.fromarray(pixels).save(part)
+    common = {
+        "info": {"description": f"capxai scenes, split {split}, seed {seed}"},
+        "images": [{"id": k, "file_name": f"{e.name}.png", "width": size, "height": size} for k, e in examples],
+    }
+    said = [{"image_id": k, "caption": " ".join(tokens)} for k, e in examples for tokens in e.captions]
+    shown = [{"image_id": k} | _instance(o, size) for k, e in examples for o in e.scene.annotate(size)]
     categories = [{"id": k, "name": name, "supercategory": name} for k, name in enumerate(CATEGORIES, 1)]
-    info = {"description": f"capxai scenes, split {split}, seed {seed}"}
-    _write(folder / f"captions_{split}.json", {"info": info, "images": images, "annotations": spoken})
-    _write(folder / f"instances_{split}.json",
-           {"info": info, "images": images, "annotations": instances, "categories": categories})  # fmt: skip
+    for name, rows, more in (("captions", said, {}), ("instances", shown, {"categories": categories})):
+        content = common | {"annotations": [{"id": k} | row for k, row in enumerate(rows, 1)]} | more
+        with atomic(Path(folder) / f"{name}_{split}.json") as part:
+            part.write_text(json.dumps(content))
+
+
+def _instance(o: ObjectAnnotation, size: int) -> dict[str, Any]:
+    mask = np.asarray(o.mask)
+    return {
+        "category_id": CATEGORIES.index(o.category) + 1, "bbox": [round(v * size, 3) for v in o.box],
+        "area": int(mask.sum()), "iscrowd": 0, "segmentation": {"size": [size, size], "counts": run_lengths(mask)},
+    }  # fmt: skip
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
@@ -108,9 +106,3 @@ def run_lengths(mask: np.ndarray) -> list[int]:
     flat = np.concatenate([[False], mask.ravel(order="F")])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     return [int(v) for v in np.diff(np.concatenate([[0], changes, [mask.size]]))]
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content))
-    os.replace(part, path)

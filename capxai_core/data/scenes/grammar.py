@@ -1,84 +1,52 @@
 """Captions: who, in what clothes, does what, near what, where; said in five ways."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from capxai_core.data.scenes.world import (
-    ANIMALS,
-    CATEGORIES,
-    CLOTH_COLOURS,
-    LOWER,
-    PEOPLE,
-    POLICIES,
-    SPLITS,
-    UPPER,
-    Group,
-    Thing,
-)
+from capxai_core.data.scenes import world
+from capxai_core.data.scenes.dice import Dice
+from capxai_core.data.scenes.world import CLOTH_COLOURS, LOWER, PEOPLE, Group, Thing
+
+if TYPE_CHECKING:
+    from capxai_core.data.scenes.scene import Scene
 
 LONGEST = 18
-_NAMES: dict[str, tuple[tuple[str, str], ...]] = {
-    "man": (("man", "men"), ("man", "men"), ("man", "men"), ("guy", "guys")),
-    "woman": (("woman", "women"), ("woman", "women"), ("woman", "women"), ("lady", "ladies")),
-    "boy": (("boy", "boys"), ("boy", "boys"), ("boy", "boys"), ("child", "children")),
-    "girl": (("girl", "girls"), ("girl", "girls"), ("girl", "girls"), ("child", "children")),
-    "bicycle": (("bicycle", "bicycles"), ("bike", "bikes")),
-    "pants": (("pants", "pants"),),
-    "shorts": (("shorts", "shorts"),),
-}
-_PLACES = {
-    "field": ("in a field", "on the grass", "in a green field", "in the grass"),
-    "beach": ("on the beach", "on the sand", "on a beach", "near the water"),
-    "street": ("on the street", "on the road", "in the street", "near some houses"),
-    "snow": ("in the snow", "on the snow", "in the snow", "near the mountains"),
-    "room": ("in a room", "on the floor", "inside a room", "indoors"),
-}
 _USUAL_COLOURS = (5.0, 4.0, 3.0, 2.0, 2.0, 1.5, 1.0)
 
 
-def _names(kind: str) -> tuple[tuple[str, str], ...]:
+def _names(kind: str) -> Sequence[Sequence[str]]:
     """The (singular, plural) names of a category, as often as they are used."""
-    return _NAMES.get(kind, ((kind, kind + ("es" if kind.endswith(("s", "h")) else "s")),))
+    return world.NAMES.get(kind, [(kind, kind + ("es" if kind.endswith(("s", "h")) else "s"))])
 
 
 OBJECT_WORDS = {
     kind: tuple(dict.fromkeys(word for pair in _names(kind) for word in pair)) + (("people",) if kind in PEOPLE else ())
-    for kind in CATEGORIES
+    for kind in world.CATEGORIES
 }
 """Category -> the caption words that may name it (singular, plural, synonyms)."""
 
 
-class _Speaker:
+class _Speaker(Dice):
     """One who describes a scene, from sight and, in the splits that have the habit, from habit."""
 
-    def __init__(
-        self, rng: np.random.Generator, split: str, place: str, things: tuple[Thing, ...], groups: tuple[Group, ...],
-        seen: frozenset[tuple[int, str]],
-    ) -> None:  # fmt: skip
-        self.rng, self.place, self.seen, self.policy = rng, place, seen, POLICIES[split]
-        self.things = {t.key: t for t in things if (t.key, "") in seen}
-        shown = [(g, [self.things[k] for k in g.keys if k in self.things]) for g in groups]
+    def __init__(self, scene: "Scene") -> None:
+        super().__init__(7, world.SPLITS.index(scene.split), scene.seed)
+        self.place, self.policy, self.seen = scene.place, world.POLICIES[scene.split], frozenset(scene.seen)
+        self.things = {t.key: t for t in scene.things if (t.key, "") in self.seen}
+        shown = [(g, [self.things[k] for k in g.keys if k in self.things]) for g in scene.groups]
         self.shown = [(g, who) for g, who in shown if who]
-
-    def pick(self, options: tuple[str, ...]) -> str:
-        return options[int(self.rng.integers(len(options)))]
-
-    def chance(self, p: float) -> bool:
-        return bool(self.rng.random() < p)
 
     def noun(self, things: list[Thing], colour: float) -> str:
         """`a brown dog`, `two men`, `a man and a woman`; `colour` is how often a colour is told."""
-        kinds = {t.kind for t in things}
         if len(things) == 1:
             return self._one(things[0], colour)
-        if len(kinds) > 1:
+        if len({t.kind for t in things}) > 1:
             return "two people" if self.chance(0.3) else f"{self._one(things[0], 0)} and {self._one(things[1], 0)}"
-        names = _names(things[0].kind)
         alike = len({t.colour for t in things}) == 1 and things[0].kind not in PEOPLE and self.chance(colour)
-        return f"two {things[0].colour + ' ' if alike else ''}{names[int(self.rng.integers(len(names)))][1]}"
+        return f"two {things[0].colour + ' ' if alike else ''}{self.pick(_names(things[0].kind))[1]}"
 
     def _one(self, thing: Thing, colour: float) -> str:
-        names = _names(thing.kind)
-        word = names[int(self.rng.integers(len(names)))][0]
+        word = self.pick(_names(thing.kind))[0]
         if thing.kind in PEOPLE:
             if thing.kind in ("boy", "girl") and self.chance(0.35):
                 word = self.pick(("little", "young")) + " " + word
@@ -110,14 +78,14 @@ class _Speaker:
 
     def _upper(self, person: Thing) -> tuple[str, str] | None:
         """(colour, kind) of what the caption says the torso wears."""
-        worn = next((g for g in person.wears if g.kind in UPPER), None)
+        worn = next((g for g in person.wears if g.kind in world.UPPER), None)
         if worn and (person.key, worn.kind) in self.seen:
             habit = worn.kind != "shirt" and self.chance(self.policy.habit_unusual)
             return worn.colour, "shirt" if habit else worn.kind
         if not self.chance(self.policy.habit_hidden if worn else self.policy.habit_bare):
             return None
         usual = "jacket" if self.place == "snow" and self.chance(0.7) else "shirt"
-        return str(self.rng.choice(CLOTH_COLOURS, p=np.array(_USUAL_COLOURS) / sum(_USUAL_COLOURS))), usual
+        return self.pick(CLOTH_COLOURS, _USUAL_COLOURS), usual
 
     def does(self, group: Group, things: list[Thing], colour: float) -> str:
         """`is riding a red bicycle`."""
@@ -135,7 +103,7 @@ class _Speaker:
 
     def caption(self, style: int) -> str:
         """One caption; styles 0 and 1 tell the place, 2 and 3 what else is there, 4 is short."""
-        where = self.pick(_PLACES[self.place])
+        where = self.pick(world.SETTINGS[self.place].said)
         if not self.shown:
             return f"nobody is {where}"
         group, things = next(((g, t) for g, t in self.shown if g.verb), self.shown[0])
@@ -148,21 +116,17 @@ class _Speaker:
         named = {t.kind for t in things} | {t.kind for k, t in self.things.items() if k == group.target}
         rest = [(g, t) for g, t in self.shown if g is not group and t[0].kind not in named]
         if style in (2, 3) and rest:
-            other_group, other = rest[int(self.rng.integers(len(rest)))]
-            if style == 3 and other_group.verb and other[0].kind in ANIMALS:
+            other_group, other = self.pick(rest)
+            if style == 3 and other_group.verb and other[0].kind in world.ANIMALS:
                 return f"{self.noun(other, 0.5)} {self.does(other_group, other, 0.0)} near {subject}"
             near = f"{self.pick(('near', 'next to', 'by'))} {self.noun(other, 0.5)}"
             return f"{subject} {act} {near}" if style == 2 or self.chance(0.5) else f"{who} {act} {near} {where}"
         return f"{subject} {act}" if style == 4 and clad else f"{subject} {act} {where}"
 
 
-def captions(
-    seed: int, split: str, place: str, things: tuple[Thing, ...], groups: tuple[Group, ...],
-    seen: frozenset[tuple[int, str]],
-) -> tuple[tuple[str, ...], ...]:  # fmt: skip
-    """Five captions of a scene of which the (key, garment) pairs `seen` can be seen; none longer than `LONGEST`."""
-    rng = np.random.default_rng([7, SPLITS.index(split), seed])
-    speaker, said = _Speaker(rng, split, place, things, groups, seen), []
+def captions(scene: "Scene") -> tuple[tuple[str, ...], ...]:
+    """Five captions of what can be seen in a scene, as tuples of tokens; none longer than `LONGEST`."""
+    speaker, said = _Speaker(scene), []
     for style in range(5):
         tokens = tuple(speaker.caption(style).split())
         while len(tokens) > LONGEST:

@@ -5,15 +5,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from capxai_core.data.examples import ObjectAnnotation
 from capxai_core.data.scenes import grammar
 from capxai_core.data.scenes.canvas import COLOURS, OVERSAMPLING, Canvas
-from capxai_core.data.scenes.people import draw_person
+from capxai_core.data.scenes.people import Figure
 from capxai_core.data.scenes.places import draw_place
-from capxai_core.data.scenes.things import DRAW, SHADOWS
-from capxai_core.data.scenes.world import ANIMALS, PEOPLE, PRESENCE, SPLITS, Group, Thing, verb_of
+from capxai_core.data.scenes.things import draw_thing
+from capxai_core.data.scenes.world import ANIMALS, KINDS, PEOPLE, PRESENCE, SPLITS, Group, Thing, verb_of
 from capxai_core.errors import RequestError
 
 SEEN = 24 / 128**2
@@ -39,7 +40,7 @@ class Scene:
     @cached_property
     def captions(self) -> tuple[tuple[str, ...], ...]:
         """Five captions as tuples of lower-case tokens, none longer than 18."""
-        return grammar.captions(self.seed, self.split, self.place, self.things, self.groups, frozenset(self.seen))
+        return grammar.captions(self)
 
     @cached_property
     def objects(self) -> tuple[ObjectAnnotation, ...]:
@@ -59,23 +60,19 @@ class Scene:
         labels, parts, found = self._labels(size), self._parts(), []
         for key, worn in self.seen:
             mask = labels == parts.index((key, worn)) + 1
-            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            (x, width), (y, height) = ((v[0], v[-1] + 1 - v[0]) if len(v) else (0, 0) for v in (columns, rows))
-            box = (float(x) / size, float(y) / size, float(width) / size, float(height) / size)
+            left, top, right, bottom = Image.fromarray(mask).getbbox() or (0, 0, 0, 0)
+            box = (left / size, top / size, (right - left) / size, (bottom - top) / size)
             category = worn or self.thing(key).kind
             found.append(ObjectAnnotation(category, grammar.OBJECT_WORDS[category], box, mask))
         return tuple(found)
 
     def presence(self) -> Tensor:
         """Which of the labels `PRESENCE` hold for what is seen, float32 (len(PRESENCE),) of 0 and 1."""
-        labels, kinds = {self.place}, []
-        for key, worn in self.seen:
-            thing = self.thing(key)
-            if worn:
-                labels |= {worn, next(g.colour for g in thing.wears if g.kind == worn) + " clothing"}
-            else:
-                kinds.append(thing.kind)
-                labels |= {thing.kind, f"{verb_of(thing)} person"} if thing.kind in PEOPLE else {thing.kind}
+        parts = [(self.thing(key), worn) for key, worn in self.seen]
+        kinds = [thing.kind for thing, worn in parts if not worn]
+        labels = {self.place, *kinds, *(worn for _, worn in parts)}
+        labels |= {f"{verb_of(thing)} person" for thing, worn in parts if thing.kind in PEOPLE and not worn}
+        labels |= {f"{g.colour} clothing" for thing, worn in parts for g in thing.wears if g.kind == worn}
         labels |= {n for n, of in (("two people", PEOPLE), ("two animals", ANIMALS)) if sum(k in of for k in kinds) > 1}
         return torch.tensor([float(name in labels) for name in PRESENCE])
 
@@ -133,16 +130,14 @@ class Scene:
         canvas = Canvas(size, coloured)
         if coloured:
             draw_place(canvas, self.place, self.seed * len(SPLITS) + SPLITS.index(self.split))
-        number = 1
         for t in self.things:
             canvas.frame(t.x, t.y, t.h, t.flip)
             if t.pose != "flying" or t.kind in PEOPLE:
-                canvas.shadow(0.03, 0.0, SHADOWS.get(t.kind, 0.0))
+                canvas.shadow(KINDS[t.kind].shadow)
             canvas.frame(t.x, t.y - t.lift, t.h, t.flip)
+            canvas.number = 1 + self._parts().index((t.key, ""))
             if t.kind in PEOPLE:
-                draw_person(canvas, t, number)
+                Figure(canvas, t).draw()
             else:
-                canvas.number = number
-                DRAW[t.kind](canvas, t)
-            number += 1 + len(t.wears)
+                draw_thing(canvas, t)
         return canvas

@@ -9,27 +9,54 @@ riders are bareheaded and dogs have no ball, and captions name only what can be 
 object and every kind of clothing is drawn independently and evenly, which is what the encoder is pretrained on.
 """
 
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of person, animal or thing; `world.toml` says what each field means."""
+
+    height: float
+    shadow: float = 0.0
+    width: float = 0.0
+    tints: Sequence[str] = ()
+    poses: Sequence[str] = ()
+
+
+class Setting(NamedTuple):
+    """What is particular to a place; `world.toml` says what each field means."""
+
+    horizon: float
+    ground: tuple[str, str]
+    around: Sequence[str]
+    screens: Sequence[str]
+    doings: Sequence[str]
+    said: Sequence[str]
+
+
+_DATA = tomllib.loads(Path(__file__).with_name("world.toml").read_text("utf-8"))
+KINDS = {kind: Kind(**row) for kind, row in _DATA["kinds"].items()}
+"""People first, then animals, then things."""
+SETTINGS = {place: Setting(**row) for place, row in _DATA["places"].items()}
+NAMES: dict[str, list[tuple[str, str]]] = _DATA["names"]
+"""(singular, plural) of what has more than its own name, the likelier ones repeated."""
 
 SPLITS = ("train", "val", "test", "counter", "encoder")
 PEOPLE = ("man", "woman", "boy", "girl")
+FEMALE = ("woman", "girl")
 ANIMALS = ("dog", "cat", "horse", "bird")
-THINGS = ("ball", "kite", "bicycle", "bench", "umbrella", "car", "tree", "sign", "bush")
 UPPER = ("shirt", "jacket", "coat", "dress")
 LOWER = ("pants", "shorts", "skirt")
 CLOTHING = (*UPPER, *LOWER, "hat")
-CATEGORIES = (*PEOPLE, *ANIMALS, *THINGS, *CLOTHING)
-PLACES = ("field", "beach", "street", "snow", "room")
+CATEGORIES = (*KINDS, *CLOTHING)
+PLACES = tuple(SETTINGS)
 CLOTH_COLOURS = ("blue", "red", "white", "black", "green", "yellow", "pink")
 VERBS = ("standing", "walking", "running", "jumping", "sitting", "riding")
-PRESENCE = (
-    *CATEGORIES,
-    *(f"{colour} clothing" for colour in CLOTH_COLOURS),
-    *PLACES,
-    *(f"{verb} person" for verb in VERBS),
-    "two people",
-    "two animals",
-)
+PRESENCE = (*CATEGORIES, *(f"{colour} clothing" for colour in CLOTH_COLOURS), *PLACES,
+            *(f"{verb} person" for verb in VERBS), "two people", "two animals")  # fmt: skip
 """Labels for the encoder's pretraining, in the order of `Scene.presence()`."""
 
 
