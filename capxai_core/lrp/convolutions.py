@@ -149,7 +149,8 @@ class MaxPooling:
             handed.scatter_add_(2, winners, g.flatten(2))
         else:
             handed.scatter_(2, winners, g.flatten(2))
-        return handed.unflatten(2, (h, w))
+        given: Tensor = handed.unflatten(2, (h, w))
+        return given
 
     def across(self, p: Tensor) -> Tensor:
         """The adjoint of `back`."""
