@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mangled import JUNK, mangled
 from PIL import Image
 
 import capxai_core as cx
@@ -31,7 +34,7 @@ def test_reads_captions_split_and_picture(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "field"),
     [
-        (record(split="holdout"), r"images\[1\].split"),
+        (record(split="holdout"), r"images\[1\].split: must be 'train', 'restval', 'val' or 'test', not 'holdout'"),
         (record(filename=7), r"images\[1\].filename"),
         (record(filename="../../etc/passwd"), r"images\[1\].filename"),
         (record(filename=".."), r"images\[1\].filename"),
@@ -40,7 +43,11 @@ def test_reads_captions_split_and_picture(tmp_path):
         (record(sentences=[]), r"images\[1\].sentences"),
         (record(sentences=[{"raw": "ok"}, {"raw": " . "}]), r"images\[1\].sentences\[1\]"),
         (record(sentences=[{}]), r"images\[1\].sentences\[0\].raw"),
-        ("text", r"images\[1\].filename"),
+        (record(sentences=[{"tokens": "a dog"}]), r"images\[1\].sentences\[0\].tokens: must be a valid array"),
+        (record(filename="a\\b.jpg"), r"images\[1\].filename: must be a plain file name"),
+        (record(filename=""), r"images\[1\].filename: must be a plain file name, not ''"),
+        ({"filename": "b.jpg"}, r"images\[1\].split: is missing"),
+        ("text", r"images\[1\]: must be an object, not 'text'"),
     ],
 )
 def test_malformed_entries_are_named(tmp_path, bad, field):
@@ -54,11 +61,36 @@ def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "cut.json").write_text('{"images": [')
     (tmp_path / "other.json").write_text("[]")
     (tmp_path / "deep.json").write_text("[" * 200_000)
+    (tmp_path / "empty.json").write_text('{"images": []}')
+    (tmp_path / "bytes.json").write_bytes(b'{"images": "\xff"}')
     (tmp_path / "folder.json").mkdir()
-    reasons = {"cut.json": "is not JSON", "other.json": "'images' must be", "none.json": "no such file"}
-    reasons |= {"deep.json": "is not JSON", "folder.json": "cannot be read"}
+    reasons = {"cut.json": "is not JSON", "other.json": "must be an object", "none.json": "no such file"}
+    reasons |= {"deep.json": "is not JSON", "folder.json": "cannot be read", "bytes.json": "is not JSON"}
+    reasons["empty.json"] = "images: List should have at least 1 item"
     for name, reason in reasons.items():
         with pytest.raises(cx.DataError, match=reason):
             load_karpathy(tmp_path / name, tmp_path)
     with pytest.raises(cx.DataError, match="no such folder"):
         load_karpathy(write(tmp_path, record()), tmp_path / "pictures")
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mangled({"images": [record(), record(filename="b.jpg", split="val")]}))
+def test_a_mangled_file_is_read_or_refused(tmp_path, content):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(content))
+    try:
+        examples = load_karpathy(path, tmp_path)
+    except cx.DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert all(e.captions and all(e.captions) and e.path.parent == tmp_path for e in examples)
+
+
+@given(st.integers(0, 3), st.sampled_from(["filename", "split", "sentences"]), JUNK)
+def test_what_is_wrong_is_found_wherever_it_stands(tmp_path_factory, k, field, junk):
+    folder = tmp_path_factory.getbasetemp()
+    records = [record(filename=f"{i}.jpg") | ({field: {"": junk}} if i == k else {}) for i in range(4)]
+    with pytest.raises(cx.DataError) as caught:
+        load_karpathy(write(folder, *records), folder)
+    assert str(caught.value).startswith(f"{folder / 'split.json'}: images[{k}].{field}: ")
