@@ -1,6 +1,7 @@
 """What every data set is made of: one image with its reference captions and, where known, its objects."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,13 +24,18 @@ class ObjectAnnotation:
     """One object of an image.
 
     `box` is (x, y, width, height) in fractions of the image's width and height; `words` are the caption
-    words that may name it (category, synonyms); `mask` is a boolean (H, W) array or None.
+    words that may name it (category, synonyms); `segmentation` is its mask, or what draws it when asked to.
     """
 
     category: str
     words: tuple[str, ...]
     box: tuple[float, float, float, float]
-    mask: np.ndarray | None = None
+    segmentation: np.ndarray | Callable[[], np.ndarray] | None = None
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """Its pixels as a boolean (H, W) array, or None. Drawn anew each time: those of a data set fill gigabytes."""
+        return self.segmentation() if callable(self.segmentation) else self.segmentation
 
 
 class Example(Protocol):
