@@ -43,7 +43,7 @@ def gradient(model: Captioner, image: Tensor, ids: tuple[int, ...], chunk: int) 
     """The plain gradient of every word's logit by the pixels, `chunk` words at a time over one forward pass."""
     x = model.encoder.normalise(image).requires_grad_()
     a = model.encoder(x)
-    logits = word_scores(model, model.unroll(a, model.embed(ids)), ids, range(len(ids)))
+    logits = word_scores(model, model.unroll(a, model.embed(ids)), ids, range(len(ids)))[0]
     (g_a,) = derivatives(logits, [a])
     parts = [torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0] for part in g_a.split(chunk)]
     return torch.cat(parts)
@@ -73,7 +73,7 @@ def main() -> None:
         rules = LRP(a)
         embedded = model.embed(ids).requires_grad_()
         run = model.unroll(a, embedded, rules)
-        scores = word_scores(model, run, ids, range(WORDS), rules)
+        scores = word_scores(model, run, ids, range(WORDS), rules)[0]
         return derivatives(scores, [a, embedded, rules.bias, rules.stabiliser])
 
     convolutions = ConvolutionLRP(model.encoder, x)

@@ -108,7 +108,7 @@ def test_word_scores_are_the_logits():
     model, ids = captioner(5), [5, 6]
     run = model.unroll(model.see(picture(5)), model.embed(ids))
     logits = model.decoder.fc(run.fused[0])
-    scores = word_scores(model, run, ids, [1, 2])
+    scores = word_scores(model, run, ids, [1, 2])[0]
     assert torch.allclose(scores, torch.stack([logits[1, 6], logits[2, 2]]))
 
 
@@ -117,7 +117,7 @@ def test_a_gradient_is_the_slope_of_the_logit():
     model, ids = captioner(6), [5, 6, 5]
     a = model.see(picture(6)).requires_grad_()
     embedded = model.embed(ids).requires_grad_()
-    g_a, g_words = derivatives(word_scores(model, model.unroll(a, embedded), ids, [2]), [a, embedded])
+    g_a, g_words = derivatives(word_scores(model, model.unroll(a, embedded), ids, [2])[0], [a, embedded])
     direction, turn = torch.randn_like(a), torch.randn_like(embedded)
 
     def logit(step):

@@ -43,7 +43,7 @@ def relevance(
         embedded = model.embed(token_ids).requires_grad_()
         rules = LRP(a, options.epsilon, options.share_bias)
         run = model.unroll(a, embedded, rules)
-        logits = word_scores(model, run, token_ids, positions, rules, options.less(model))
+        logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
         g_a, g_words, biases, stabiliser = derivatives(logits, [a, embedded, rules.bias, rules.stabiliser])
     pixels, kept = convolutions.relevance(g_a[:, 0])
     words = (g_words * embedded).sum(-1)[:, 0].detach()

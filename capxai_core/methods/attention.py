@@ -9,7 +9,6 @@ from capxai_core.errors import ModelError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, upsample
 from capxai_core.models.explainable import Caption, Explainable, word_scores
-from capxai_core.models.ops import PLAIN
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class AttentionMap(Method):
         with torch.no_grad():
             a = model.see(image)
             run = model.unroll(a, model.embed(caption.token_ids))
-            logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
+            logits = word_scores(model, run, caption.token_ids, positions)[0]
         chosen = list(positions)
         if run.attention is None or run.beta is None:
             raise ModelError(f"{model.name} has no attention to show; the other methods can explain it")

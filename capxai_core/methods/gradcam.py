@@ -8,7 +8,6 @@ from torch import Tensor
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, columns, upsample
 from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
-from capxai_core.models.ops import PLAIN
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class GradCAM(Method):
             a = model.see(image).requires_grad_()
             embedded = model.embed(caption.token_ids).requires_grad_()
             run = model.unroll(a, embedded)
-            logits = word_scores(model, run, caption.token_ids, positions, PLAIN)
+            logits = word_scores(model, run, caption.token_ids, positions)[0]
             g_a, g_words = derivatives(logits, [a, embedded])
         weights = g_a[:, 0].sum((-2, -1))
         maps = torch.einsum("tc,chw->thw", weights, a[0].detach()).relu()

@@ -123,7 +123,7 @@ def word_scores(
     ops: Ops = PLAIN,
     less: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The logits (T,) of the words at `positions` of the first caption run; position len(token_ids) is `<end>`.
+    """The logits (n, T) of the words at `positions` of a caption, in each of n runs; len(token_ids) is `<end>`.
 
     less: a row (d',) and a bias of the output layer whose score is taken off each, e.g. those of another word.
     """
@@ -131,7 +131,7 @@ def word_scores(
     weight, bias = model.output.weight[rows], model.output.bias[rows]
     if less is not None:
         weight, bias = weight - less[0], bias - less[1]
-    return ops.score(run.fused[0, list(positions)], weight, bias)
+    return ops.score(run.fused[:, list(positions)], weight, bias)
 
 
 def derivatives(scores: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -20,7 +20,7 @@ class Ops:
         return F.linear(x, weight, bias)
 
     def score(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Row by row: (T, d), (T, d), (T,) → the T scores w_t · x_t + b_t."""
+        """Row by row: x (n, T, d), weight (T, d), bias (T,) → the scores w_t · x_t + b_t, (n, T)."""
         return (x * weight).sum(-1) + bias
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:

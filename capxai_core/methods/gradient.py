@@ -1,0 +1,78 @@
+"""The gradient of a word's logit by pixels and preceding words, and the gradient times the input."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import Method, columns
+from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
+
+CHUNK = 2  # words whose gradients pass the encoder together: more leave the processor's cache
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """x (1, 3, H, W) with pixels (T, 3, H, W); embedded (1, N, d) with words (T, N, d); a (1, C, h, w), and logits."""
+
+    x: Tensor
+    pixels: Tensor
+    embedded: Tensor
+    words: Tensor
+    logits: Tensor
+
+
+def gradients(
+    model: Explainable,
+    image: Tensor,
+    caption: Caption,
+    positions: tuple[int, ...],
+    encoder: Callable[[Tensor], Tensor] | None = None,
+) -> Gradients:
+    """Of each word's logit, through the whole decoder and all its time steps, over one forward pass.
+
+    encoder: computes A in place of the model's, e.g. with other backward rules.
+    """
+    with torch.enable_grad():
+        x = model.normalise(image).detach().requires_grad_()
+        a = (encoder or model.encoder)(x)
+        embedded = model.embed(caption.token_ids).requires_grad_()
+        logits = word_scores(model, model.unroll(a, embedded), caption.token_ids, positions)[0]
+        g_a, g_words = derivatives(logits, [a, embedded])
+        parts = [
+            torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0] for part in g_a.split(CHUNK)
+        ]
+    return Gradients(x.detach(), torch.cat(parts)[:, 0], embedded.detach(), g_words[:, 0], logits.detach())
+
+
+@dataclass(frozen=True)
+class Gradient(Method):
+    """How the logit would change with each pixel, summed over colours, and with each word's embedding, summed."""
+
+    name, label = "gradient", "Gradient"
+    signed, pixel_level, linguistic = True, True, True
+    reference = "Simonyan et al. 2014, Deep inside convolutional networks"
+
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """One forward pass, gradients in chunks of words."""
+        g = gradients(model, image, caption, positions)
+        words = g.words.sum(-1)[:, : columns(caption, positions)]
+        return Explanation(self.name, caption, positions, g.pixels.sum(1), words, g.logits, signed=self.signed)
+
+
+@dataclass(frozen=True)
+class GradientTimesInput(Method):
+    """The gradient times the normalised picture and the embedding: to first order, what each contributes."""
+
+    name, label = "gradient_input", "Gradient × input"
+    signed, pixel_level, linguistic = True, True, True
+    reference = "Shrikumar et al. 2016, Not just a black box"
+
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """One forward pass, gradients in chunks of words."""
+        g = gradients(model, image, caption, positions)
+        words = (g.words * g.embedded).sum(-1)[:, : columns(caption, positions)]
+        pixels = (g.pixels * g.x).sum(1)
+        return Explanation(self.name, caption, positions, pixels, words, g.logits, signed=self.signed)

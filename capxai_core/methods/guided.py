@@ -1,0 +1,78 @@
+"""Guided backpropagation and Guided Grad-CAM (section III-C, last paragraph)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from capxai_core.lrp.convolutions import RELUS
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.gradcam import GradCAM
+from capxai_core.methods.gradient import gradients
+from capxai_core.methods.registry import Method, columns
+from capxai_core.models.explainable import Caption, Explainable
+
+
+class GuidedReLU(torch.autograd.Function):
+    """A ReLU that passes back only what is positive."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        """ReLU."""
+        return x.relu()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Remember which units are on."""
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        """Positive gradients of units that are on."""
+        output: Tensor = ctx.saved_tensors[0]
+        return grads[0].clamp(min=0) * (output > 0).to(output)
+
+
+class GuidedEncoder(fx.Interpreter):
+    """Runs an encoder with every ReLU guided; the encoder itself is not touched, and no hook is left in it."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__(fx.symbolic_trace(encoder))
+
+    def run_node(self, n: fx.Node) -> Any:
+        """As it is, ReLUs apart."""
+        relu = n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), nn.ReLU)
+        if relu or n.target in RELUS:
+            return GuidedReLU.apply(self.fetch_args_kwargs_from_env(n)[0][0])
+        return super().run_node(n)
+
+
+@dataclass(frozen=True)
+class GuidedBackpropagation(Method):
+    """The gradient, but the encoder's ReLUs let only positive gradients pass."""
+
+    name, label = "guided_backprop", "Guided backprop"
+    signed, pixel_level, linguistic = True, True, True
+    reference = "Springenberg et al. 2015, Striving for simplicity"
+
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """The guided rule acts in the encoder only; the words' score is the gradient's."""
+        g = gradients(model, image, caption, positions, GuidedEncoder(model.encoder).run)
+        words = g.words.sum(-1)[:, : columns(caption, positions)]
+        return Explanation(self.name, caption, positions, g.pixels.sum(1), words, g.logits, signed=self.signed)
+
+
+@dataclass(frozen=True)
+class GuidedGradCAM(Method):
+    """Guided backpropagation where Grad-CAM points: the product of the two maps."""
+
+    name, label = "guided_gradcam", "Guided Grad-CAM"
+    signed, pixel_level, linguistic = True, True, True
+    reference = "Selvaraju et al. 2017, Grad-CAM; section III-C"
+
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """Both methods, multiplied."""
+        guided = GuidedBackpropagation()(model, image, caption, positions)
+        product = guided.image * GradCAM()(model, image, caption, positions).image
+        return Explanation(self.name, caption, positions, product, guided.words, guided.logits, signed=self.signed)

@@ -1,0 +1,56 @@
+"""Occlusion: what the score loses without a part of the picture, or without a word. It looks into no model."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from capxai_core.data.vocabulary import UNK
+from capxai_core.errors import RequestError
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import Method, columns, upsample
+from capxai_core.models.explainable import Caption, Explainable, word_scores
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Occlusion(Method):
+    """The drop of the logit when a window around each position of the grid turns gray, and each word `<unk>`.
+
+    window: its side, in positions of the encoder's grid.
+    """
+
+    name, label = "occlusion", "Occlusion"
+    signed, pixel_level, linguistic = True, False, True
+    reference = "Zeiler and Fergus 2014, Visualizing and understanding convolutional networks"
+    window: int = 3
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.window, int) and self.window > 0):
+            raise RequestError(f"window must be a whole number above 0, not {self.window!r}")
+
+    @torch.no_grad()
+    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """One forward pass a position; all words share them."""
+        ids, x, embedded = caption.token_ids, model.normalise(image), model.embed(caption.token_ids)
+        a = model.encoder(x)
+        logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
+        rows, side = a.shape[-2], x.shape[-1] // a.shape[-1]
+        cells = torch.cartesian_prod(torch.arange(rows), torch.arange(a.shape[-1]))
+        reach, drops = self.window * side // 2, []
+        for part in cells.split(BATCH):
+            hidden = x.repeat(len(part), 1, 1, 1)
+            for k, (row, column) in enumerate(part.tolist()):
+                top, left = row * side + side // 2, column * side + side // 2
+                hidden[k, :, max(top - reach, 0) : top + reach, max(left - reach, 0) : left + reach] = 0
+            run = model.unroll(model.encoder(hidden), embedded.expand(len(part), -1, -1))
+            drops.append(logits - word_scores(model, run, ids, positions))
+        maps = torch.cat(drops).T.unflatten(1, (rows, -1))
+        n = columns(caption, positions)
+        unknown = embedded.repeat(n, 1, 1)
+        unknown[torch.arange(n), torch.arange(n)] = model.embedding.weight[UNK]
+        run = model.unroll(a.expand(n, -1, -1, -1), unknown)
+        words = (logits - word_scores(model, run, ids, positions)).T
+        words *= torch.arange(n) <= torch.tensor(positions).unsqueeze(1)  # what comes later matters not, beyond rounding
+        return Explanation(self.name, caption, positions, upsample(maps, model.size), words, logits, signed=self.signed)
