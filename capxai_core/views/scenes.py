@@ -1,0 +1,105 @@
+"""Drawn scenes to look at: several side by side with words beneath, and one with every object outlined and named."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from capxai_core.data.examples import ObjectAnnotation
+from capxai_core.data.scenes import Scene
+from capxai_core.errors import RequestError
+from capxai_core.views.alt import REGIONS
+from capxai_core.views.heatmap import STYLE, Plate
+
+# Okabe and Ito's colours without their black: apart for every kind of colour vision.
+TINTS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+SIDE, MARGIN = 3.4, 0.95  # inches: the picture whose objects are named, the room for names on either side
+FINE = 384  # pixels along a side of the masks that are shown
+REACH = 41  # of them, around the point that a name leads to
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures side by side, as many as the page is wide enough for, each with words beneath, in lines where they have such."""
+
+    plates: tuple[Plate, ...]
+    notes: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        figures = (
+            f'<figure style="margin: 0">{plate._repr_html_()}<figcaption style="margin: 0.1rem 0 0; text-align: left; '
+            f'white-space: pre-line; font-size: 0.85rem; line-height: 1.35">{html.escape(note)}</figcaption></figure>'
+            for plate, note in zip(self.plates, self.notes, strict=True)
+        )
+        columns = "repeat(auto-fit, minmax(max(8rem, (100% - 4rem) / 5), 1fr))"  # five at most
+        return f'<div style="display: grid; gap: 1rem; grid-template-columns: {columns}">{"".join(figures)}</div>'
+
+
+def figure_scenes(scenes: Sequence[Scene], notes: Sequence[str] | None = None) -> Row:
+    """Scenes side by side; notes: the words beneath each, by default the first of its captions."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    notes = [" ".join(scene.captions[0]) for scene in scenes] if notes is None else notes
+    if len(notes) != len(scenes):
+        raise RequestError(f"{len(scenes)} scenes but {len(notes)} notes: give one to each")
+    plates = []
+    for scene in scenes:
+        with rc_context(STYLE):
+            figure = Figure(figsize=(2.2, 2.2))
+            axes = figure.add_axes((0, 0, 1, 1))
+            axes.axis("off")
+            axes.imshow(scene.render(352).permute(1, 2, 0).numpy())
+        plates.append(Plate(figure, f"Drawn scene ({scene.place}): {contents(scene)}."))
+    return Row(tuple(plates), tuple(notes))
+
+
+def figure_objects(scene: Scene) -> Plate:
+    """A scene with the mask and the box of everything that can be seen in it, each named at the side."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    objects, wide = scene.annotate(FINE), SIDE + 2 * MARGIN
+    with rc_context(STYLE):
+        figure = Figure(figsize=(wide, SIDE))
+        axes = figure.add_axes((MARGIN / wide, 0, SIDE / wide, 1))
+        axes.axis("off")
+        axes.imshow(scene.render(FINE).permute(1, 2, 0).numpy())
+        tints = {id(o): TINTS[k % len(TINTS)] for k, o in enumerate(objects)}
+        for o in objects:
+            x, y, w, h = (FINE * v for v in o.box)
+            box = Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=tints[id(o)], linestyle="--", linewidth=0.9)
+            axes.add_patch(box)
+            mask = np.asarray(o.mask, dtype=float)
+            axes.contourf(mask, levels=[0.5, 1.5], colors=[tints[id(o)]], alpha=0.55)
+            axes.contour(mask, levels=[0.5], colors=[tints[id(o)]], linewidths=1.5)
+        across = sorted(objects, key=lambda o: o.box[0] + o.box[2] / 2)
+        half = (len(across) + 1) // 2
+        for names, x, side in ((across[:half], -0.04, "right"), (across[half:], 1.04, "left")):
+            for k, o in enumerate(sorted(names, key=lambda o: inside(o)[1])):
+                line = {"arrowstyle": "-", "color": tints[id(o)], "linewidth": 1.2, "shrinkA": 2, "shrinkB": 0}
+                at = (FINE * x, FINE * (k + 0.5) / len(names))
+                axes.annotate(o.category, inside(o), at, ha=side, va="center", size=12, arrowprops=line)
+                axes.plot(*inside(o), "o", color=tints[id(o)], markeredgecolor="white", markersize=5)
+    return Plate(figure, f"Every object of a drawn scene ({scene.place}), outlined and named: {contents(scene)}.")
+
+
+def contents(scene: Scene) -> str:
+    """What can be seen and where, `dog at the left, ball in the lower left`, in drawing order."""
+    said = []
+    for o in scene.objects:
+        column, row = (min(2, int(3 * (o.box[k] + o.box[k + 2] / 2))) for k in (0, 1))
+        said.append(f"{o.category} {REGIONS[row][column]}")
+    return ", ".join(said) or "nobody and nothing"
+
+
+def inside(o: ObjectAnnotation) -> tuple[float, float]:
+    """The pixel (x, y) of an object's mask that has most of the mask around it, the near of it counting more."""
+    mask = torch.from_numpy(np.asarray(o.mask, dtype=np.float32))[None]
+    near = F.avg_pool2d(F.avg_pool2d(mask, REACH, 1, REACH // 2), REACH, 1, REACH // 2) * mask
+    y, x = divmod(int(near.argmax()), FINE)
+    return x, y
