@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capxai_core.data.scenes import PLACES, Scene, sample_scene
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Budget, Explanation
 from capxai_core.models.explainable import Caption
@@ -23,6 +24,7 @@ from capxai_core.views.alt import alt_text
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import DIVERGING, SEQUENTIAL, figure_words, overlay, table_words
 from capxai_core.views.page import write_gallery, write_page
+from capxai_core.views.scenes import TINTS, figure_objects, figure_scenes
 
 WORDS = ("a", "brown", "dog", "is", "on", "a", "shirt")
 HOSTILE = ("</script><script>boom()</script>", "<img src=x onerror=boom()>", "&quot;", "$\\frac$", "'\"")
@@ -243,6 +245,54 @@ def test_tables_have_the_same_id_each_time_and_one_of_their_own() -> None:
     assert tables == [table_words(explained(), row).to_html() for row in (0, 5, 6)]
     assert len({re.search(r'<table id="(\w+)"', table)[1] for table in tables}) == 3
     assert "<table" in table_words(explained()[2:], 0).to_html()
+
+
+# Scenes
+
+
+def test_alt_text_of_a_scene_names_its_place_and_everything_in_it_where_it_is() -> None:
+    scene = next(s for s in (sample_scene(k) for k in range(50)) if "dog" in {o.category for o in s.objects})
+    for plate in (figure_objects(scene), figure_scenes([scene]).plates[0]):
+        assert scene.place in plate.alt and plate.alt.count(" at ") + plate.alt.count(" in ") >= len(scene.objects)
+        for o in scene.objects:
+            assert plate.alt.count(o.category) >= sum(other.category == o.category for other in scene.objects)
+    dog = [o.category for o in scene.objects].index("dog")
+    x, _, width, _ = scene.objects[dog].box
+    for aim, said in ((0.03, "left"), (0.97, "right")):
+        alt = figure_objects(scene.moved(dog, aim - x - width / 2, 0)).alt
+        assert any(f"dog {where}{said}" in alt for where in ("at the ", "in the upper ", "in the lower "))
+
+
+def test_every_object_is_named_once_and_has_its_box_in_its_colour() -> None:
+    scene = next(s for s in (sample_scene(k) for k in range(200)) if len(s.objects) > len(TINTS))
+    axes = figure_objects(scene).figure.axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == sorted(o.category for o in scene.objects)
+    boxes = {tuple(np.round([p.get_x() + 0.5, p.get_y() + 0.5, p.get_width(), p.get_height()])) for p in axes.patches}
+    assert boxes == {tuple(np.round(np.array(o.box) * 384)) for o in scene.annotate(384)}
+    spots = {text.xy for text in axes.texts}
+    assert len(spots) == len(scene.objects)
+    for x, y in spots:  # a name leads into the mask of an object of that name
+        names = {text.get_text() for text in axes.texts if text.xy == (x, y)}
+        assert names == {o.category for o in scene.annotate(384) if o.mask[int(y), int(x)]}
+
+
+def test_scenes_stand_beside_each_other_with_their_captions_or_what_else_is_said() -> None:
+    scenes = [next(s for s in (sample_scene(k) for k in range(50)) if s.place == place) for place in PLACES]
+    read = Reader(figure_scenes(scenes)._repr_html_())
+    images = [attributes for tag, attributes in read.tags if tag == "img"]
+    assert len(images) == len(scenes)
+    for scene, image in zip(scenes, images, strict=True):
+        assert " ".join(scene.captions[0]) in read.text
+        assert f"({scene.place})" in image["alt"]
+    assert HOSTILE[0] in Reader(figure_scenes(scenes[:1], [HOSTILE[0]])._repr_html_()).text
+    with pytest.raises(RequestError, match="5 scenes but 1 notes"):
+        figure_scenes(scenes, ["only one"])
+
+
+def test_an_empty_scene_says_so() -> None:
+    empty = Scene(1, "train", "beach", (), ())
+    assert figure_scenes([empty]).plates[0].alt == "Drawn scene (beach): nobody and nothing."
+    assert figure_objects(empty)._repr_html_().startswith("<img")
 
 
 # The explorer

@@ -23,7 +23,7 @@ REACH = 41  # of them, around the point that a name leads to
 
 @dataclass(frozen=True)
 class Row:
-    """Pictures side by side, as many as the page is wide enough for, each with words beneath, in lines where they have such."""
+    """Pictures side by side, as many as the page is wide enough for, each with words beneath."""
 
     plates: tuple[Plate, ...]
     notes: tuple[str, ...]
@@ -69,22 +69,22 @@ def figure_objects(scene: Scene) -> Plate:
         axes = figure.add_axes((MARGIN / wide, 0, SIDE / wide, 1))
         axes.axis("off")
         axes.imshow(scene.render(FINE).permute(1, 2, 0).numpy())
-        tints = {id(o): TINTS[k % len(TINTS)] for k, o in enumerate(objects)}
-        for o in objects:
+        named = [(*inside(o), o, TINTS[k % len(TINTS)]) for k, o in enumerate(objects)]
+        for _, _, o, tint in named:
             x, y, w, h = (FINE * v for v in o.box)
-            box = Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=tints[id(o)], linestyle="--", linewidth=0.9)
+            box = Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=tint, linestyle="--", linewidth=0.9)
             axes.add_patch(box)
             mask = np.asarray(o.mask, dtype=float)
-            axes.contourf(mask, levels=[0.5, 1.5], colors=[tints[id(o)]], alpha=0.55)
-            axes.contour(mask, levels=[0.5], colors=[tints[id(o)]], linewidths=1.5)
-        across = sorted(objects, key=lambda o: o.box[0] + o.box[2] / 2)
-        half = (len(across) + 1) // 2
-        for names, x, side in ((across[:half], -0.04, "right"), (across[half:], 1.04, "left")):
-            for k, o in enumerate(sorted(names, key=lambda o: inside(o)[1])):
-                line = {"arrowstyle": "-", "color": tints[id(o)], "linewidth": 1.2, "shrinkA": 2, "shrinkB": 0}
-                at = (FINE * x, FINE * (k + 0.5) / len(names))
-                axes.annotate(o.category, inside(o), at, ha=side, va="center", size=12, arrowprops=line)
-                axes.plot(*inside(o), "o", color=tints[id(o)], markeredgecolor="white", markersize=5)
+            axes.contourf(mask, levels=[0.5, 1.5], colors=[tint], alpha=0.55)
+            axes.contour(mask, levels=[0.5], colors=[tint], linewidths=1.5)
+        named.sort(key=lambda item: item[0])
+        half = (len(named) + 1) // 2
+        for names, edge, align in ((named[:half], -0.04, "right"), (named[half:], 1.04, "left")):
+            for k, (x, y, o, tint) in enumerate(sorted(names, key=lambda item: item[1])):
+                line = {"arrowstyle": "-", "color": tint, "linewidth": 1.2, "shrinkA": 2, "shrinkB": 0}
+                at = (FINE * edge, FINE * (k + 0.5) / len(names))
+                axes.annotate(o.category, (x, y), at, ha=align, va="center", size=12, arrowprops=line)
+                axes.plot(x, y, "o", color=tint, markeredgecolor="white", markersize=5)
     return Plate(figure, f"Every object of a drawn scene ({scene.place}), outlined and named: {contents(scene)}.")
 
 
@@ -100,6 +100,8 @@ def contents(scene: Scene) -> str:
 def inside(o: ObjectAnnotation) -> tuple[float, float]:
     """The pixel (x, y) of an object's mask that has most of the mask around it, the near of it counting more."""
     mask = torch.from_numpy(np.asarray(o.mask, dtype=np.float32))[None]
-    near = F.avg_pool2d(F.avg_pool2d(mask, REACH, 1, REACH // 2), REACH, 1, REACH // 2) * mask
-    y, x = divmod(int(near.argmax()), FINE)
+    near = mask
+    for window in ((REACH, 1), (1, REACH)) * 2:
+        near = F.avg_pool2d(near, window, 1, (window[0] // 2, window[1] // 2))
+    y, x = divmod(int((near * mask).argmax()), FINE)
     return x, y
