@@ -12,7 +12,7 @@ from capxai_core.data.vocabulary import UNK
 from capxai_core.lrp import reference
 from capxai_core.lrp.convolutions import ConvolutionLRP
 from capxai_core.lrp.options import Options
-from capxai_core.lrp.relevance import relevance
+from capxai_core.lrp.relevance import mean_relevance, relevance
 from capxai_core.lrp.rules import LRP
 from capxai_core.models.captioner import DECODERS
 from capxai_core.models.encoder import Encoder
@@ -60,6 +60,29 @@ def test_every_score_is_accounted_for(architecture, seed, ids, options):
     assert budget.residual.max() < 1e-9
     single = relevance(model.float(), image, ids, range(len(ids) + 1), options).budget
     assert single.residual.max() < 1e-5
+
+
+@settings(max_examples=30, deadline=None)
+@given(architectures, st.integers(0, 10_000), captions, variants, st.booleans())
+def test_the_mean_is_that_of_the_heatmap_never_made(architecture, seed, ids, options, blocked):
+    model, image = tiny(seed, architecture), picture(seed)
+    if blocked:
+        layer = model.encoder.features[2]
+        layer.weight[0], layer.bias[0] = -layer.weight[0].abs(), 50.0
+    heatmaps = relevance(model, image, ids, range(len(ids) + 1), options).pixels.sum(1)
+    means = mean_relevance(model, image, ids, range(len(ids) + 1), options)
+    assert (means - heatmaps.mean((1, 2))).abs().max() <= 1e-9 * heatmaps.abs().mean((1, 2)).max()
+
+
+def test_conservation_is_used_where_it_holds_and_only_there():
+    model, x = tiny(4), tiny(4).normalise(picture(4))
+    whole = ConvolutionLRP(model.encoder, x)
+    assert whole.reach() is whole.a  # no adjoint pass, and yet:
+    assert not ConvolutionLRP(model.encoder, x).relevance(torch.randn_like(whole.a))[1]["blocked"].any()
+    layer = model.encoder.features[2]
+    layer.weight[0], layer.bias[0] = -layer.weight[0].abs(), 50.0
+    damped = ConvolutionLRP(model.encoder, x)
+    assert damped.reach() is not damped.a
 
 
 def test_budget_terms_vanish_with_their_cause():

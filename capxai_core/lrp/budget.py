@@ -32,4 +32,5 @@ class Budget:
     def residual(self) -> Tensor:
         """(T,): |logit - sum of the terms| / sum of |terms|, how exactly the account closes."""
         terms = self.terms()
-        return (self.logit - terms.sum(0)).abs() / terms.abs().sum(0)
+        moved = terms.abs().sum(0)  # nothing at all, for a word set against itself
+        return (self.logit - terms.sum(0)).abs() / torch.where(moved == 0, 1.0, moved)

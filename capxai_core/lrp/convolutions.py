@@ -1,7 +1,9 @@
 """LRP through the encoder (LRP-CNN): one sweep over its layers, of which all words of a picture share the most work."""
 
 import operator
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -17,7 +19,35 @@ RELUS = (F.relu, torch.relu, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
-class Convolution:
+class Layer:
+    """What the sweep needs of a layer with output `z`; this one passes on all it gets, to each input the same G."""
+
+    kept: Mapping[str, Tensor] = MappingProxyType({})  # of the G of an output unit, what it leaves where
+
+    def __init__(self, z: Tensor) -> None:
+        self.z = z
+
+    def prepare(self) -> None:
+        """Compute what does not depend on the word explained."""
+
+    def conserves(self) -> bool:
+        """Whether all relevance is known to pass on."""
+        return True
+
+    def back(self, g: Tensor) -> Tensor:
+        """G of the outputs (T, ...) → G of an input."""
+        return g
+
+    def across(self, p: Tensor) -> Tensor:
+        """The adjoint of `back`, on one input (1, ...)."""
+        return p
+
+
+class Sum(Layer):
+    """A residual connection: each summand keeps its own share, and in the form x · G that is the same G."""
+
+
+class Convolution(Layer):
     """A convolution, with what batch normalisation makes of it and its ReLU: G = Σ_k w_k^T (scale_k G').
 
     `terms` holds for each k the weights for inputs above zero, those for inputs below (None where there are none), and
@@ -29,16 +59,18 @@ class Convolution:
     ) -> None:
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise ModelError("no LRP rule for a convolution whose padding is not a number of zeros")
-        self.layer, self.size = layer, x.shape[-2:]
+        self.x, self.layer, self.weight, self.bias, self.rule = x, layer, weight, bias.view(-1, 1, 1), rule
         self.negative = (x < 0) if bool((x < 0).any()) else None
-        self.kept: dict[str, Tensor] = {}
         z = self._conv(x, weight, bias)
-        self.z = z.relu() if rectified else z
-        dtype = rule.dtype or x.dtype
-        self.terms = self._terms(x.to(dtype), weight.to(dtype), bias.view(-1, 1, 1), rule)
+        super().__init__(z.relu() if rectified else z)
 
-    def _terms(self, x: Tensor, weight: Tensor, bias: Tensor, rule: Options) -> list[Term]:
-        plus, minus, terms, blocked = weight.clamp(min=0), weight.clamp(max=0), [], self.z
+    def prepare(self) -> None:
+        """Set `terms` and `kept`."""
+        self.kept: dict[str, Tensor] = {}
+        rule, bias = self.rule, self.bias
+        x, weight = (t.to(rule.dtype or self.x.dtype) for t in (self.x, self.weight))
+        self.terms: list[Term] = []
+        plus, minus, blocked = weight.clamp(min=0), weight.clamp(max=0), self.z
         if rule.gamma is not None:
             above, below = weight + rule.gamma * plus, weight + rule.gamma * minus
             b = (bias + rule.gamma * bias.clamp(min=0)) * rule.conv_bias
@@ -47,7 +79,8 @@ class Convolution:
             scale = self.z / (y + added)
             self._keep("stabiliser", scale * added)
             self._keep("biases", scale * b)
-            return [self._term(above, below, scale)]
+            self._add(above, below, scale)
+            return
         for factor, above, below in ((rule.alpha, plus, minus), (1 - rule.alpha, minus, plus)):
             if factor == 0:
                 continue
@@ -56,12 +89,26 @@ class Convolution:
             scale = torch.where(y == 0, 0.0, factor * self.z / y)
             blocked = blocked - torch.where(y == 0, 0.0, factor * self.z)
             self._keep("biases", scale * b)
-            terms.append(self._term(above, below, scale))
+            self._add(above, below, scale)
         self._keep("blocked", blocked)
-        return terms
 
-    def _term(self, above: Tensor, below: Tensor, scale: Tensor) -> Term:
-        return above, None if self.negative is None else below, scale.to(above)
+    def conserves(self) -> bool:
+        """True of the αβ-rule with α = 1 where no unit is without positive input.
+
+        Most units are seen to have positive input at the centre of their patch, a ninth of the work.
+        """
+        if self.rule.alpha != 1 or self.rule.gamma is not None or self.rule.conv_bias:
+            return False
+        plus, open_ = self.weight.clamp(min=0), self.z != 0
+        sides = {self.layer.kernel_size, tuple(2 * int(p) + 1 for p in self.layer.padding)}
+        if self.negative is None and len(sides) == 1 and self.layer.dilation == (1, 1):
+            row, column = (side // 2 for side in self.layer.kernel_size)
+            centre = plus[:, :, row : row + 1, column : column + 1]
+            open_ &= F.conv2d(self.x, centre, None, self.layer.stride, 0, 1, self.layer.groups) <= 0
+        return not bool(open_.any()) or not bool((open_ & (self._forward(self.x, plus, self.weight - plus) <= 0)).any())
+
+    def _add(self, above: Tensor, below: Tensor, scale: Tensor) -> None:
+        self.terms.append((above, None if self.negative is None else below, scale.to(above)))
 
     def _keep(self, name: str, factor: Tensor) -> None:
         if bool(factor.any()):
@@ -80,7 +127,7 @@ class Convolution:
         layer, rest = self.layer, []
         for k in (0, 1):
             reach = (g.shape[2 + k] - 1) * layer.stride[k] + layer.dilation[k] * (weight.shape[2 + k] - 1) + 1
-            rest.append(self.size[k] - reach + 2 * int(layer.padding[k]))
+            rest.append(self.x.shape[2 + k] - reach + 2 * int(layer.padding[k]))
         padding: Any = layer.padding
         return F.conv_transpose2d(g, weight, None, layer.stride, padding, rest, layer.groups, layer.dilation)
 
@@ -108,7 +155,10 @@ class Box(Convolution):
         self.low, self.high = low.expand_as(x), high.expand_as(x)
         super().__init__(x, *rest)
 
-    def _terms(self, x: Tensor, weight: Tensor, bias: Tensor, rule: Options) -> list[Term]:
+    def prepare(self) -> None:
+        """Set `parts`, `scale`, `passed` and `kept`."""
+        self.kept = {}
+        x, weight = (t.to(self.rule.dtype or self.x.dtype) for t in (self.x, self.weight))
         self.parts = [
             (x, weight),
             (-self.low.to(x), weight.clamp(min=0)),
@@ -117,7 +167,10 @@ class Box(Convolution):
         y = sum((self._conv(x, w) for x, w in self.parts), torch.zeros_like(self.z))
         self._keep("blocked", torch.where(y == 0, self.z, 0.0))
         self.passed, self.scale = torch.where(y == 0, 0.0, self.z), torch.where(y == 0, 0.0, self.z / y).to(x)
-        return []
+
+    def conserves(self) -> bool:
+        """Not known."""
+        return False
 
     def back(self, g: Tensor) -> Tensor:
         """G of the outputs → R, not G, of the pixels."""
@@ -128,16 +181,15 @@ class Box(Convolution):
         return self.passed
 
 
-class MaxPooling:
+class MaxPooling(Layer):
     """Relevance goes to the winner of each window, the first in row-major order on ties."""
-
-    kept: ClassVar[dict[str, Tensor]] = {}
 
     def __init__(self, x: Tensor, layer: nn.MaxPool2d) -> None:
         self.shape = x.shape[1:]
-        self.z, self.winners = F.max_pool2d(
+        z, self.winners = F.max_pool2d(
             x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode, return_indices=True
         )
+        super().__init__(z)
         self.overlapping = layer.stride != layer.kernel_size or layer.padding != 0
 
     def back(self, g: Tensor) -> Tensor:
@@ -157,35 +209,20 @@ class MaxPooling:
         return p.flatten(2).gather(2, self.winners.flatten(2)).view_as(self.winners)
 
 
-class Rectifier:
+class Rectifier(Layer):
     """A ReLU by itself, as behind a sum: passes relevance on unchanged; what it shuts out had none."""
 
-    kept: ClassVar[dict[str, Tensor]] = {}
-
     def __init__(self, x: Tensor) -> None:
-        self.z, self.open = x.relu(), x > 0
+        super().__init__(x.relu())
+        self.open = x > 0
 
     def back(self, g: Tensor) -> Tensor:
         """(T, C, h, w) → the same shape."""
         return g * self.open.to(g)
 
-    across = back
-
-
-class Sum:
-    """A residual connection: each summand keeps its own share, and in the form x · G that is the same G."""
-
-    kept: ClassVar[dict[str, Tensor]] = {}
-
-    def __init__(self, z: Tensor) -> None:
-        self.z = z
-
-    def back(self, g: Tensor) -> Tensor:
-        """For either summand."""
-        return g
-
-
-Layer = Convolution | MaxPooling | Rectifier | Sum
+    def across(self, p: Tensor) -> Tensor:
+        """The same."""
+        return self.back(p)
 
 
 class ConvolutionLRP:
@@ -206,7 +243,7 @@ class ConvolutionLRP:
 
         `ModelError` names the first layer for which there is no rule.
         """
-        self.x, self.rule, self.bounds = x, rule, bounds
+        self.x, self.rule, self.bounds, self.prepared = x, rule, bounds, False
         self.layers: list[tuple[Layer, list[int], int]] = []  # with the numbers of their inputs and of their output
         self.graph = fx.symbolic_trace(encoder)
         numbers: dict[fx.Node, int] = {}
@@ -221,7 +258,6 @@ class ConvolutionLRP:
                     if layer is not None:
                         self.layers.append((layer, inputs, len(values)))
                         values.append(layer.z)
-                        del layer.z  # an activation of every layer is memory that nothing reads again
                     numbers |= dict.fromkeys(nodes, inputs[0] if layer is None else len(values) - 1)
         self.a = values[-1]
 
@@ -274,6 +310,7 @@ class ConvolutionLRP:
 
         words: how many are swept together; two at a time stay in the processor's cache.
         """
+        self._prepare()
         kept = {name: g.new_zeros(len(g)) for name in ("biases", "stabiliser", "blocked")}
         parts = [self._sweep(part, kept, slice(k * words, (k + 1) * words)) for k, part in enumerate(g.split(words))]
         return torch.cat(parts), kept
@@ -291,9 +328,21 @@ class ConvolutionLRP:
         pixels = arriving[0].to(dtype)
         return pixels if self.rule.box else self.x * pixels
 
+    def _prepare(self) -> None:
+        if not self.prepared:
+            for layer, _, _ in self.layers:
+                layer.prepare()
+            self.prepared = True
+
     @torch.no_grad()
     def reach(self) -> Tensor:
-        """P (1, C, h, w) with Σ pixels = Σ P · G for any G at the encoder's output: the adjoint of the sweep."""
+        """P (1, C, h, w) with Σ pixels = Σ P · G for any G at the encoder's output: the adjoint of the sweep.
+
+        Where every layer provably passes on all it gets, that is A itself, for a fraction of the work.
+        """
+        if all(layer.conserves() for layer, _, _ in self.layers):
+            return self.a
+        self._prepare()
         values = [self.x.to(self.rule.dtype or self.x.dtype)]
         for layer, inputs, _ in self.layers:
             p = values[inputs[0]] + values[inputs[1]] if isinstance(layer, Sum) else layer.across(values[inputs[0]])

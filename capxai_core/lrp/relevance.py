@@ -58,6 +58,28 @@ def relevance(
     return Relevance(pixels, words, logits, budget)
 
 
+def mean_relevance(
+    model: Explainable,
+    image: Tensor,
+    token_ids: Sequence[int],
+    positions: Sequence[int],
+    options: Options = PAPER,
+) -> Tensor:
+    """The mean (T,) of the heatmap of each word (colours summed), without making it; arguments as for `relevance`.
+
+    LRP is linear in the relevance it starts from: where it all passes on, the sum is that of the encoder's output,
+    elsewhere one adjoint pass tells how much of each unit's arrives.
+    """
+    convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model))
+    with torch.enable_grad():
+        a = convolutions.a.detach().requires_grad_()
+        rules = LRP(a, options.epsilon, options.share_bias)
+        run = model.unroll(a, model.embed(token_ids), rules)
+        logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
+        (g_a,) = derivatives(logits, [a])
+    return (g_a[:, 0] * convolutions.reach()).flatten(1).sum(1) / model.size**2
+
+
 def bounds(model: Explainable) -> tuple[Tensor, Tensor]:
     """The least and the largest value (1, 3, 1, 1) a pixel's colour can have once normalised."""
     black, white = (model.normalise(torch.full((3, 8, 8), value))[:, :, :1, :1] for value in (0.0, 1.0))

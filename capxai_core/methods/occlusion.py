@@ -52,5 +52,5 @@ class Occlusion(Method):
         unknown[torch.arange(n), torch.arange(n)] = model.embedding.weight[UNK]
         run = model.unroll(a.expand(n, -1, -1, -1), unknown)
         words = (logits - word_scores(model, run, ids, positions)).T
-        words *= torch.arange(n) <= torch.tensor(positions).unsqueeze(1)  # what comes later matters not, beyond rounding
+        words *= torch.arange(n) <= torch.tensor(positions).unsqueeze(1)  # what comes later matters not
         return Explanation(self.name, caption, positions, upsample(maps, model.size), words, logits, signed=self.signed)

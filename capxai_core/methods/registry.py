@@ -4,7 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,7 +42,7 @@ def explain(
     method: str = "lrp",
     words: Sequence[int] | None = None,
     include_end: bool = False,
-    **options: float,
+    **options: Any,
 ) -> Explanation:
     """Why the model said each word of a caption of a picture (3, H, W) in [0, 1].
 
@@ -51,6 +51,14 @@ def explain(
     options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position.
     """
     chosen = find_method(method, **options)
+    positions = find_positions(caption, words, include_end)
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise RequestError(f"an image is a tensor (3, H, W), not {tuple(image.shape)}; load_image() makes one")
+    return chosen(model, image, caption, positions)
+
+
+def find_positions(caption: Caption, words: Sequence[int] | None, include_end: bool = False) -> tuple[int, ...]:
+    """The positions asked for, all by default; `RequestError` for one that does not exist."""
     n = len(caption.words)
     positions = tuple(range(n)) if words is None else tuple(words)
     for p in positions:
@@ -60,12 +68,10 @@ def explain(
         positions += (n,)
     if not positions:
         raise RequestError("no word to explain: give at least one position, or leave 'words' out")
-    if image.ndim != 3 or image.shape[0] != 3:
-        raise RequestError(f"an image is a tensor (3, H, W), not {tuple(image.shape)}; load_image() makes one")
-    return chosen(model, image, caption, positions)
+    return positions
 
 
-def find_method(name: str, **options: float) -> Method:
+def find_method(name: str, **options: Any) -> Method:
     """The method of that name with its options set."""
     if name not in METHODS:
         raise RequestError(f"unknown method '{name}'; known: {', '.join(sorted(METHODS))}")
@@ -82,7 +88,7 @@ def explain_batch(
     captions: Sequence[Caption],
     method: str = "lrp",
     include_end: bool = False,
-    **options: float,
+    **options: Any,
 ) -> list[Explanation]:
     """`explain` for many pictures, each with its caption."""
     if len(images) != len(captions):
