@@ -62,7 +62,7 @@ def capxai() -> None:
 @app.command()
 def train(
     profile: Annotated[str, typer.Option(help="What to train on: scenes, flickr8k …")] = "scenes",
-    model: Annotated[str, typer.Option(help="grid_td, or encoder (scenes only).")] = "grid_td",
+    model: Annotated[str, typer.Option(help="adaptive, grid_td, or encoder (scenes only).")] = "grid_td",
     out: Annotated[
         Path | None, typer.Option(help="Folder for weights, log and checkpoint; default: runs/PROFILE/MODEL.")
     ] = None,
@@ -108,7 +108,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
     ] = None,
-    method: Annotated[list[str] | None, typer.Option(help="May be repeated; default: all methods.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="May be repeated, e.g. occlusion; default: the paper's.")] = None,
     caption: Annotated[str | None, typer.Option(help="Explain this caption instead of the model's own.")] = None,
     beam_size: Annotated[
         int, typer.Option(min=1, max=100, help="Beam of the search for the caption; 1 is greedy.")
@@ -117,15 +117,14 @@ def explain(
 ) -> None:
     """Caption a picture and write a self-contained page that shows why each word was said."""
     from capxai_core.data.examples import tokenize
-    from capxai_core.methods import METHODS
-    from capxai_core.methods.registry import find_method
+    from capxai_core.methods.registry import USUAL, find_method
     from capxai_core.models.captioner import load_captioner
     from capxai_core.pipeline.profiles import data_root
     from capxai_core.views.page import write_gallery, write_page
 
     if not photo.exists():
         raise ImageError(f"{photo}: no such file or folder")
-    methods = list(dict.fromkeys(method or METHODS))
+    methods = list(dict.fromkeys(method or USUAL))
     for name in methods:
         find_method(name)
     photos = pictures(photo) if photo.is_dir() else [photo]

@@ -14,6 +14,7 @@ from capxai_core.methods.explanation import Explanation
 from capxai_core.models.explainable import Caption, Explainable
 
 METHODS: dict[str, "Method"] = {}
+USUAL = ("lrp", "gradcam", "guided_gradcam", "attention")  # the paper's, and cheap
 
 
 @dataclass(frozen=True)
