@@ -54,7 +54,9 @@ view
 # | chapter | the paper's section | what you find |
 # |---|---|---|
 # | [](3_methodology) | III | the equations, algorithm 1 beside its code, where every bit of a score goes |
+# | [](4a_the_data) | IV-A | the pictures, what is known of them, the habit in their captions, what models make of it |
 # | [](4b_explaining_a_caption) | IV-B | attention, Grad-CAM and LRP on the same words (figures 1 and 3) |
+# | [](own_captioner) | – | what a captioner of your own must offer to be explained |
 #
 # ## Three ways to use it
 #

@@ -30,12 +30,14 @@ class Row:
 
     def _repr_html_(self) -> str:
         figures = (
-            f'<figure style="margin: 0">{plate._repr_html_()}<figcaption style="margin: 0.1rem 0 0; text-align: left; '
-            f'white-space: pre-line; font-size: 0.85rem; line-height: 1.35">{html.escape(note)}</figcaption></figure>'
+            f'<figure style="margin: 0"><div style="width: fit-content">{plate._repr_html_()}</div><figcaption style="'
+            "margin: 0.2rem 0; padding: 0; color: inherit; font: inherit; font-size: 0.85rem; line-height: 1.35; "
+            f'text-align: left; white-space: pre-line">{html.escape(note)}</figcaption></figure>'
             for plate, note in zip(self.plates, self.notes, strict=True)
         )
         columns = "repeat(auto-fit, minmax(max(8rem, (100% - 4rem) / 5), 1fr))"  # five at most
-        return f'<div style="display: grid; gap: 1rem; grid-template-columns: {columns}">{"".join(figures)}</div>'
+        style = f"display: grid; gap: 0.8rem 1rem; justify-items: start; grid-template-columns: {columns}"
+        return f'<div style="{style}">{"".join(figures)}</div>'
 
 
 def figure_scenes(scenes: Sequence[Scene], notes: Sequence[str] | None = None) -> Row:
@@ -83,7 +85,7 @@ def figure_objects(scene: Scene) -> Plate:
             for k, (x, y, o, tint) in enumerate(sorted(names, key=lambda item: item[1])):
                 line = {"arrowstyle": "-", "color": tint, "linewidth": 1.2, "shrinkA": 2, "shrinkB": 0}
                 at = (FINE * edge, FINE * (k + 0.5) / len(names))
-                axes.annotate(o.category, (x, y), at, ha=align, va="center", size=12, arrowprops=line)
+                axes.annotate(o.category, (x, y), at, ha=align, va="center", size=13, arrowprops=line)
                 axes.plot(x, y, "o", color=tint, markeredgecolor="white", markersize=5)
     return Plate(figure, f"Every object of a drawn scene ({scene.place}), outlined and named: {contents(scene)}.")
 
