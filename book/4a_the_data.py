@@ -40,6 +40,7 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS, PLACES, POLICIES
+from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import PROFILES, SCENES
 
 if profile != "scenes":
@@ -144,24 +145,21 @@ print(f"{n} pictures of each split, seed {seed}")
 
 # %% [markdown]
 # A word counts once a caption, and it is right when something that it can name is to be seen. What is *told* is the
-# first of the captions that come with a picture, for comparison. The share is that of
-# the right ones; in brackets, what 95 % of 1000 bootstrap draws of the
-# pictures hold.
+# first of the captions that come with a picture, for comparison. The share is that of the right ones, in brackets its
+# 95 % interval by a bootstrap over pictures.
 
 # %%
 clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 things = {word for kind in CATEGORIES for word in OBJECT_WORDS[kind]} - clothes
-draws = np.random.default_rng(seed).integers(n, size=(1000, n))
 tables, rows, small = [], {}, 'style="font-size: 0.85em"'
 for words in (things, clothes):
-    for who, pairs in said.items():
-        each = (cx.support_counts([e], [c], words) for e, c in zip(*pairs, strict=True))
-        counts = np.array([one[["right", "wrong"]].sum() for one in each], dtype=float)
-        right, wrong = counts.sum(0)
-        sums = counts[draws].sum(1)
-        low, high = np.quantile(sums[:, 0] / sums.sum(1), (0.025, 0.975))
-        share = f"{right / counts.sum():.0%} ({100 * low:.0f}–{100 * high:.0f})"
-        rows[who] = {"right": int(right), "wrong": int(wrong), "share": share}
+    for who, (examples, captions) in said.items():
+        pictures = zip(examples, captions, strict=True)
+        named = [(e.name, e.supports(word)) for e, c in pictures for word in words & {*c}]
+        share = mean_interval([right for _, right in named], [name for name, _ in named], seed)
+        counts = cx.support_counts(examples, captions, words)[["right", "wrong"]].sum()
+        held = f"{share.value:.0%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
+        rows[who] = {**counts, "share": held}
     tables.append(pd.DataFrame(rows).T.style.set_table_attributes(small))
 tables[0].set_uuid("things")
 
