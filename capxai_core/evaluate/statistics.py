@@ -6,7 +6,7 @@ The same seed and the same number of images give the same draws, whatever is mea
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from capxai_core.errors import RequestError
 
+Strata = ArrayLike | None
 CHUNK = 100  # draws at once: bounds the memory
 
 
@@ -36,41 +37,34 @@ class Interval:
 
     def row(self) -> dict[str, Any]:
         """The columns value, low, high, n, images and note of a table."""
-        names = ("value", "low", "high", "n", "images", "note")
-        return {name: getattr(self, name) for name in names}
+        return {name: held for name, held in asdict(self).items() if name != "p"}
 
 
 def mean_interval(values: ArrayLike, images: ArrayLike, seed: int = 0, draws: int = 2000) -> Interval:
     """The mean over all rows. values: (n,) finite; images: (n,) the name of each row's image, else `RequestError`."""
     (x,), of, k = _rows(images, values)
     if not len(x):
-        return _nothing(0, 0, "nothing selected")
-    return _interval(float(x.mean()), _mean_drawn(x, of, k, seed, draws), len(x), k)
+        return _nothing(0, 0)
+    sums, counts = np.bincount(of, x, k), np.bincount(of, minlength=k)
+    drawn = np.concatenate([(w @ sums) / (w @ counts) for w in _resamples(k, draws, seed)])
+    return _interval(float(x.mean()), drawn, len(x), k)
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, images: ArrayLike, seed: int = 0, draws: int = 2000) -> Interval:
     """The mean of a - b, row by row (n,); p by flipping the sign of all of an image's differences at random."""
     (x, y), of, k = _rows(images, a, b)
-    if not len(x):
-        return _nothing(0, 0, "nothing selected")
-    difference = x - y
-    sums = np.bincount(of, difference, k)
-    rng = np.random.default_rng(seed)
-    flipped = np.concatenate(
-        [np.abs((1 - 2.0 * rng.integers(0, 2, (min(CHUNK, draws - i), k))) @ sums) for i in range(0, draws, CHUNK)]
-    )
+    found = mean_interval(x - y, images, seed, draws)
+    if k < 2:
+        return found
+    sums, rng = np.bincount(of, x - y, k), np.random.default_rng(seed)
+    flipped = np.concatenate([abs(rng.choice((-1.0, 1.0), w.shape) @ sums) for w in _resamples(k, draws, seed)])
     rounding = 1e-12 * np.abs(sums).sum()
     p = (1 + int((flipped >= abs(sums.sum()) - rounding).sum())) / (draws + 1)
-    return _interval(float(difference.mean()), _mean_drawn(difference, of, k, seed, draws), len(x), k, p)
+    return replace(found, p=p)
 
 
 def auc_interval(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    images: ArrayLike,
-    strata: ArrayLike | None = None,
-    seed: int = 0,
-    draws: int = 2000,
+    scores: ArrayLike, labels: ArrayLike, images: ArrayLike, strata: Strata = None, seed: int = 0, draws: int = 2000
 ) -> Interval:
     """The share of pairs (a row labelled true, one labelled false) in which the true one scores higher; ties half.
 
@@ -79,7 +73,7 @@ def auc_interval(
     (x, y), of, k = _rows(images, scores, labels)
     pairs = _Pairs(x, y, strata)
     if pairs.value is None:
-        return _nothing(len(x), k, pairs.missing)
+        return _nothing(k, len(x), int(y.sum()))
     drawn = np.concatenate([pairs.auc(w[:, of]) for w in _resamples(k, draws, seed)])
     return _interval(pairs.value, drawn, len(x), k)
 
@@ -89,7 +83,7 @@ def auc_difference(
     scores_b: ArrayLike,
     labels: ArrayLike,
     images: ArrayLike,
-    strata: ArrayLike | None = None,
+    strata: Strata = None,
     seed: int = 0,
     draws: int = 2000,
 ) -> Interval:
@@ -100,7 +94,7 @@ def auc_difference(
     (a, b, y), of, k = _rows(images, scores_a, scores_b, labels)
     first, second = _Pairs(a, y, strata), _Pairs(b, y, strata)
     if first.value is None or second.value is None:
-        return _nothing(len(a), k, first.missing)
+        return _nothing(k, len(a), int(y.sum()))
     drawn = np.concatenate([first.auc(w[:, of]) - second.auc(w[:, of]) for w in _resamples(k, draws, seed)])
     valid = drawn[~np.isnan(drawn)]
     p = min(1.0, 2 * (1 + int(min((valid <= 0).sum(), (valid >= 0).sum()))) / (len(valid) + 1))
@@ -110,7 +104,7 @@ def auc_difference(
 class _Pairs:
     """Counts concordant pairs for any weights of the rows, by cumulative sums over the rows in order of score."""
 
-    def __init__(self, scores: np.ndarray, labels: np.ndarray, strata: ArrayLike | None) -> None:
+    def __init__(self, scores: np.ndarray, labels: np.ndarray, strata: Strata) -> None:
         of = np.zeros(len(scores), int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
         if of.shape != scores.shape or not np.isin(labels, (0, 1)).all():
             raise RequestError("strata: one for each row is needed, and labels that are true or false")
@@ -121,10 +115,6 @@ class _Pairs:
         self.tie = _edges(new | (np.diff(scores, prepend=0) != 0), self.positive)
         value = float(self.auc(np.ones((1, len(scores))))[0])
         self.value = None if np.isnan(value) else value
-        true = int(labels.sum())
-        self.missing = (
-            f"{true} true and {len(labels) - true} false rows make no pair" if len(labels) else "nothing selected"
-        )
 
     def auc(self, weights: np.ndarray) -> np.ndarray:
         """weights: (draws, n) of the rows in their own order → (draws,), NaN where no pair has any weight."""
@@ -172,11 +162,6 @@ def _drawn(images: int, draws: int, seed: int) -> np.ndarray:
     return drawn
 
 
-def _mean_drawn(x: np.ndarray, of: np.ndarray, k: int, seed: int, draws: int) -> np.ndarray:
-    sums, counts = np.bincount(of, x, k), np.bincount(of, minlength=k)
-    return np.concatenate([(w @ sums) / (w @ counts) for w in _resamples(k, draws, seed)])
-
-
 def _interval(value: float, drawn: np.ndarray, n: int, images: int, p: float | None = None) -> Interval:
     if images < 2:
         return Interval(value, None, None, n, images, None, "one image: no interval")
@@ -186,5 +171,6 @@ def _interval(value: float, drawn: np.ndarray, n: int, images: int, p: float | N
     return Interval(value, low, high, n, images, p, note)
 
 
-def _nothing(n: int, images: int, note: str) -> Interval:
-    return Interval(None, None, None, n, images, None, note)
+def _nothing(images: int, n: int, true: int = 0) -> Interval:
+    note = f"{true} true and {n - true} false rows make no pair" if n else "nothing selected"
+    return Interval(None, None, None, n, images, note=note)
