@@ -40,7 +40,7 @@ def correctness(evidence: Tensor, regions: Tensor) -> Tensor:
     positive = evidence.double().clamp(min=0).flatten()
     positive = positive / positive.max()
     kept = positive * (positive > torch.tensor(THRESHOLDS, dtype=torch.float64).unsqueeze(1))
-    return kept @ regions.flatten(1).T / kept.sum(1, keepdim=True)
+    return kept @ regions.double().flatten(1).T / kept.sum(1, keepdim=True)
 
 
 def localisation_rows(e: Explained, grid: int) -> list[dict[str, Any]]:
