@@ -80,7 +80,7 @@ scene, i = next((s, i) for s, i in found if len(s.without(i).objects) > len(s.ob
 aside = 0.35 if scene.objects[i].box[0] < 0.4 else -0.35
 other = "blue" if scene.thing(scene.seen[i][0]).colour != "blue" else "red"
 
-# %%
+# %% tags=["full-width"]
 edited = scene.without(i), scene.moved(i, aside, 0), scene.recoloured(i, other)
 shown = dict(zip(("drawn", "without", "moved", other), (scene, *edited), strict=True))
 said = [f"{how}: {' '.join(s.captions[0])}" for how, s in shown.items()]
@@ -106,7 +106,7 @@ cx.figure_scenes([pair], ["\n".join(" ".join(c) for c in pair.captions)])
 # ## The habit
 #
 # In Flickr30k every fourth training picture has a *shirt* in one of its captions, and of the shirts that the paper's
-# model predicts, 65 % are false positives. The drawn captions are given such a habit. In the splits `train`,
+# model predicts, 65 % are false positives. The drawn captions are given such a habit. In the splits `train`,
 # `val` and `test` most people wear shirts, in the snow jackets, and whoever describes them says so also where a bush or
 # a car hides the torso, where it is bare, and where it is really a coat. Riders' hats and running dogs' balls are told
 # in the same way. In `counter` people are dressed so that the habit misleads, and captions name only what can be seen.
@@ -136,7 +136,7 @@ policies.loc[list(names)].rename(names).style.format("{:.0%}").set_uuid("policie
 #
 # Both captioners were trained on `train`, habit and all. What do they say of pictures from `counter`?
 
-# %%
+# %% tags=["full-width"]
 train, counter = (cx.load_examples("scenes", split, n, seed) for split in ("train", "counter"))
 said = {f"{e[0].split}, told": (e, [one.captions[0] for one in e]) for e in (train, counter)}
 for name in ("adaptive", "grid_td"):
@@ -146,9 +146,9 @@ print(f"{n} pictures of each split, seed {seed}")
 # %% [markdown]
 # A word counts once a caption, and it is right when something that it can name is to be seen. What is *told* is the
 # first of the captions that come with a picture, for comparison. The share is that of the right ones, in brackets its
-# 95 % interval by a bootstrap over pictures.
+# 95 % interval by a bootstrap over pictures.
 
-# %%
+# %% tags=["full-width"]
 clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 things = {word for kind in CATEGORIES for word in OBJECT_WORDS[kind]} - clothes
 tables, rows, small = [], {}, 'style="font-size: 0.85em"'
@@ -161,6 +161,8 @@ for words in (things, clothes):
         held = f"{share.value:.0%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
         rows[who] = {**counts, "share": held}
     tables.append(pd.DataFrame(rows).T.style.set_table_attributes(small))
+
+# %%
 tables[0].set_uuid("things")
 
 # %% [markdown]
@@ -178,7 +180,7 @@ tables[1].set_uuid("clothes")
 # %%
 spoken = cx.support_counts(*said[model], clothes)
 bars = {"axis": None, "color": "#6baed680", "vmin": 0}
-spoken.style.hide(axis="index").bar(["right", "wrong"], **bars).set_uuid("spoken")
+spoken.style.hide().bar(["right", "wrong"], **bars).set_uuid("spoken")
 
 # %% [markdown]
 # And so it looks: the first five shirts that nobody can see. Behind a sign there may be one; the model cannot know.
