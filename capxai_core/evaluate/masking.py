@@ -1,0 +1,157 @@
+"""Masking (figure 4): hide what an explanation points at, or all but that, and see what the captioner says then.
+
+The paper shows one picture: its upper part, where the maps of the word *suit* are highlighted, turns white like the
+background, then its lower part. Here the cells of the encoder's grid are ranked by a word's map, and a share of them is
+hidden: the most relevant, the least (of a signed map: opposed), as many at random, or the most relevant ones' outline
+shifted to another place (around the edges), which like objects hangs together. The paper tells no share.
+"""
+
+from collections.abc import Collection, Sequence
+from itertools import product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.functional import gaussian_blur
+
+from capxai_core.data.vocabulary import END
+from capxai_core.errors import RequestError
+from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.statistics import mean_interval, paired_difference
+from capxai_core.models.captioner import Captioner
+from capxai_core.models.explainable import Caption
+from capxai_core.models.search import beam_search
+
+BATCH = 16
+FILLS = ("white", "mean", "blur")
+REGIONS = ("relevant", "opposed", "shifted", "random")
+Row = dict[str, Any]
+
+
+def masking_rows(
+    model: Captioner,
+    e: Explained,
+    words: Collection[str],
+    share: float = 0.25,
+    fill: str = "white",
+    beam_size: int = 3,
+    seed: int = 0,
+) -> list[Row]:
+    """What becomes of the first occurrence of each of `words` where a share of the cells is filled.
+
+    Columns: image, position, word, probability (along the caption), method, share, fill, region (of REGIONS), kept (all
+    but the region is hidden), masked_probability (along the same caption), survives (the word is in the new caption),
+    caption (the new one). The random cells are the same for all methods. fill: see `look_again`.
+    """
+    found, grid = [], model.encoder.grid
+    for position in first_said(e.caption, words):
+        rng = np.random.default_rng([seed, position, crc32(e.example.name.encode())])
+        chance, step = rng.permutation(grid**2), divmod(int(rng.integers(1, grid**2)), grid)
+        k, hidden = max(1, round(share * grid**2)), []
+        for x in e.explanations.values():
+            order = ranked(cells(x.image[[position]], grid)[0], chance)
+            best, least, random = (covered(some, grid) for some in (order[:k], order[-k:], chance[:k]))
+            for mask in (best, least, np.roll(best, step, axis=(0, 1)), random):
+                hidden += [mask, ~mask]
+        looked = look_again(model, e, np.array(hidden), fill, beam_size)
+        word, p = e.caption.words[position], e.caption.log_probs[position].exp().item()
+        where = {"image": e.example.name, "position": position, "word": word, "probability": p}
+        cases = product(e.explanations, REGIONS, [False, True])
+        for (method, region, kept), after, said in zip(cases, *looked, strict=True):
+            what = {"method": method, "share": share, "fill": fill, "region": region, "kept": kept}
+            seen = {"masked_probability": float(after[position]), "survives": word in said, "caption": " ".join(said)}
+            found.append({**where, **what, **seen})
+    return found
+
+
+def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """How often the word survives and how far its probability drops, and how that differs between regions.
+
+    Columns: method, share, fill, kept, measure (survives, drop), region, against (empty, or the region that is taken
+    off the relevant one, word by word), then those of an interval and p.
+    """
+    by, found = ["method", "share", "fill", "kept"], []
+    if not len(table):
+        return nothing([*by, "measure", "region", "against"])
+    table = table.assign(drop=table["probability"] - table["masked_probability"])
+    for measure in ("survives", "drop"):
+        wide = table.pivot(index=[*by, "image", "position"], columns="region", values=measure).astype(float)
+        for key, part in wide.groupby(level=by):
+            setting = dict(zip(by, key, strict=True)) | {"measure": measure}
+            images = part.index.get_level_values("image").to_numpy()
+            for region, other in (*((r, None) for r in REGIONS), *(("relevant", r) for r in REGIONS[1:])):
+                asked = setting | {"region": region, "against": other or ""}
+                found.append(measured(asked, part[region], images, seed, None if other is None else part[other]))
+    return pd.DataFrame(found)
+
+
+def first_said(caption: Caption, words: Collection[str]) -> list[int]:
+    """Where each of `words` that a caption has comes first, in order."""
+    return [p for p, word in enumerate(caption.words) if word in words and word not in caption.words[:p]]
+
+
+def cells(maps: Tensor, grid: int) -> np.ndarray:
+    """Maps (T, H, W) → their means over the cells of the encoder's grid, (T, grid²), row by row."""
+    return np.asarray(F.adaptive_avg_pool2d(maps.double(), grid).flatten(1))
+
+
+def ranked(relevance: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """The cells (L,) from the most to the least relevant; equal ones in the order of `chance`, a permutation."""
+    return np.asarray(chance[np.argsort(-relevance[chance], kind="stable")])
+
+
+def covered(chosen: np.ndarray, grid: int) -> np.ndarray:
+    """(grid, grid), true at the chosen cells."""
+    return np.isin(np.arange(grid**2), chosen).reshape(grid, grid)
+
+
+@torch.no_grad()
+def look_again(
+    model: Captioner, e: Explained, hidden: np.ndarray, fill: str, beam_size: int = 0
+) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """The words' probabilities (K, T) along the same caption, and K new captions, with cells hidden (K, grid, grid).
+
+    fill: `white`, the picture's own `mean` colour, or the picture in a `blur` as wide as a cell. Without a `beam_size`
+    the new captions are empty. Of equal masks one is looked at.
+    """
+    x, ids = model.normalise(e.image), e.caption.token_ids
+    which, where = np.unique(hidden.reshape(len(hidden), -1), axis=0, return_inverse=True)
+    masks = torch.from_numpy(which).reshape(-1, 1, *hidden.shape[1:]).to(x)
+    a = see_all(model, torch.where(F.interpolate(masks, x.shape[-2:]) > 0, _paint(model, x, fill), x))
+    run = model.unroll(a, model.embed(ids).expand(len(a), -1, -1))
+    after = torch.softmax(model.output(run.fused[:, : len(ids)]), dim=-1)[:, range(len(ids)), list(ids)]
+    found = beam_search(model.decoder, a, beam_size) if beam_size else [[]] * len(a)
+    said = [model.vocabulary.decode(token for token in found[k] if token != END) for k in where.ravel()]
+    return after.numpy()[where.ravel()], said
+
+
+def see_all(model: Captioner, x: Tensor) -> Tensor:
+    """Normalised pictures (n, 3, size, size), any number → A (n, C, grid, grid)."""
+    return torch.cat([model.encoder(part) for part in x.split(BATCH)])
+
+
+def _paint(model: Captioner, x: Tensor, fill: str) -> Tensor:
+    if fill == "white":
+        return model.normalise(torch.ones(3, 8, 8))
+    if fill == "mean":
+        return x.mean((2, 3), keepdim=True)
+    if fill == "blur":
+        side = model.size // model.encoder.grid
+        return torch.as_tensor(gaussian_blur(x, 4 * side + 1, float(side)))
+    raise RequestError(f"unknown fill {fill!r}: choose some of {', '.join(FILLS)}")
+
+
+def measured(asked: Row, values: ArrayLike, images: ArrayLike, seed: int, less: ArrayLike | None = None) -> Row:
+    """A row of a table: what was asked, and the mean of the values, less others row by row, with its interval and p."""
+    interval = mean_interval(values, images, seed) if less is None else paired_difference(values, less, images, seed)
+    return asked | interval.row() | {"p": interval.p}
+
+
+def nothing(columns: Sequence[str]) -> pd.DataFrame:
+    """The table of an empty selection: one row, which says so."""
+    return pd.DataFrame([measured(dict.fromkeys(columns, ""), [], [], 0)])

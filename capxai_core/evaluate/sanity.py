@@ -1,0 +1,186 @@
+"""Checks the paper leaves out: does an explanation depend on the weights, do its pixels matter, does an option decide?
+
+Parameter randomisation shuffles the weights layer by layer, from the output down (Adebayo et al. 2018, Sanity checks
+for saliency maps): a map that stays as it was explains no model. Deletion and insertion hide or show the cells of the
+encoder's grid in order of relevance and follow the word's probability (Petsiuk et al. 2018, RISE); a random order is
+the control. The sweep over the options of LRP shows which of its answers are theirs.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from capxai_core.evaluate.causes import correlation, ranks
+from capxai_core.evaluate.masking import cells, covered, first_said, look_again, measured, nothing, ranked
+from capxai_core.evaluate.records import Explained
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import explain
+from capxai_core.models.captioner import Captioner
+
+DECODER = ("fc", "language_lstm", "attention", "sentinel", "attention_lstm", "lstm", "embedding", "project_g",
+           "project_v")  # fmt: skip
+SWEEP: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "ε = 1e-7": {"epsilon": 1e-7},
+    "ε = 1e-4": {"epsilon": 1e-4},
+    "ε = 0.1": {"epsilon": 0.1},
+    "α = 2": {"alpha": 2.0},
+    "γ = 0.25": {"gamma": 0.25},
+    "z^B": {"box": True},
+    "conv_bias": {"conv_bias": True},
+    "share_bias": {"share_bias": True},
+}
+ALIKE = ("map", "map_rank", "signed", "words")
+
+
+def randomisation_rows(model: Captioner, e: Explained, seed: int = 0) -> list[dict[str, Any]]:
+    """How much the explanations by a model whose weights are shuffled down to a layer resemble its own.
+
+    The caption stays. Columns: image, position, word, method, depth (layers shuffled), layer (the last of them), and
+    the four of `similarity`. The same seed shuffles alike for every image.
+    """
+    found, shuffled = [], deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    for depth, (layer, module) in enumerate(layers(shuffled), 1):
+        with torch.no_grad():
+            for p in module.parameters():
+                p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p))
+        for method, before in e.explanations.items():
+            after = explain(shuffled, e.image, e.caption, before.method)
+            for row in _compared(e, before, after, model.encoder.grid):
+                found.append(row | {"method": method, "depth": depth, "layer": layer})
+    return found
+
+
+def layers(model: Captioner) -> Iterator[tuple[str, nn.Module]]:
+    """The layers with weights, by the names of the weights, from the output to the pixels."""
+    yield from ((f"decoder.{name}", getattr(model.decoder, name)) for name in DECODER if hasattr(model.decoder, name))
+    for name, layer in reversed(list(model.encoder.features.named_children())):
+        if list(layer.parameters()):
+            yield f"encoder.features.{name}", layer
+
+
+def variants(model: Captioner, e: Explained, sweep: Mapping[str, Mapping[str, Any]] = SWEEP) -> Explained:
+    """The same picture and caption explained by LRP with each set of options: for any evaluation to judge."""
+    return replace(e, explanations={name: explain(model, e.image, e.caption, "lrp", **o) for name, o in sweep.items()})
+
+
+def robustness_rows(model: Captioner, varied: Explained) -> list[dict[str, Any]]:
+    """How much each of `variants` resembles the `paper`'s.
+
+    Columns: image, position, word, method (name of the options), the four of `similarity`, pixel_share.
+    """
+    found = []
+    for name, after in varied.explanations.items():
+        rows = _compared(varied, varied.explanations["paper"], after, model.encoder.grid)
+        shares = after.pixel_share
+        assert shares is not None
+        found += [row | {"method": name, "pixel_share": x} for row, x in zip(rows, shares.tolist(), strict=True)]
+    return found
+
+
+def deletion_rows(
+    model: Captioner, e: Explained, words: Collection[str], steps: int = 8, fill: str = "mean", seed: int = 0
+) -> list[dict[str, Any]]:
+    """The probability of the first occurrence of each of `words` as more and more cells are hidden, or shown.
+
+    Columns: image, position, word, method (and `random`, an order by chance), curve (`deletion` from the whole picture,
+    `insertion` from nothing but `fill`), share of the cells, probability along the same caption.
+    """
+    found, grid = [], model.encoder.grid
+    for position in first_said(e.caption, words):
+        chance = np.random.default_rng([seed, position, crc32(e.example.name.encode())]).permutation(grid**2)
+        orders = {m: ranked(cells(x.image[[position]], grid)[0], chance) for m, x in e.explanations.items()}
+        orders["random"] = chance
+        hidden, cases = [], []
+        for method, order in orders.items():
+            for step in range(steps + 1):
+                first = covered(order[: round(step / steps * grid**2)], grid)
+                hidden += [first, ~first]
+                cases += [(method, curve, step / steps) for curve in ("deletion", "insertion")]
+        after, _ = look_again(model, e, np.array(hidden), fill)
+        where = {"image": e.example.name, "position": position, "word": e.caption.words[position]}
+        for (method, curve, share), p in zip(cases, after[:, position].tolist(), strict=True):
+            found.append({**where, "method": method, "curve": curve, "share": share, "probability": p})
+    return found
+
+
+def randomisation_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The mean similarities of `randomisation_rows`: columns method, depth, layer and those of `_means`."""
+    return _means(table, ["method", "depth", "layer"], ALIKE, seed)
+
+
+def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The mean similarities and pixel shares of `robustness_rows`: columns method and those of `_means`."""
+    return _means(table, ["method"], (*ALIKE, "pixel_share"), seed)
+
+
+def deletion_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The area under each method's curve (the mean probability on the way), and less that of the random order.
+
+    Columns: curve, method, against (empty, or `random`), then those of an interval and p. Low is good for deletion,
+    high for insertion.
+    """
+    if not len(table):
+        return nothing(["curve", "method", "against"])
+    points = table.pivot(index=["curve", "image", "position", "method"], columns="share", values="probability")
+    p, width = points.to_numpy(), np.diff(points.columns.to_numpy(dtype=float))
+    areas = pd.Series((p[:, 1:] + p[:, :-1]) / 2 @ width, points.index).unstack("method")
+    found = []
+    for curve, part in areas.groupby(level="curve"):
+        images = part.index.get_level_values("image").to_numpy()
+        for method in part.columns:
+            asked = {"curve": curve, "method": method, "against": ""}
+            found.append(measured(asked, part[method], images, seed))
+            if method != "random":
+                found.append(measured(asked | {"against": "random"}, part[method], images, seed, part["random"]))
+    return pd.DataFrame(found)
+
+
+def similarity(a: Explanation, b: Explanation, grid: int) -> dict[str, list[float | None]]:
+    """How alike two explanations of the same T words are: correlations in [-1, 1], 0 where one of the two is constant.
+
+    map, map_rank: of |E| averaged over the grid's cells, and of its ranks; signed: of E likewise; words: of the ranks
+    of the preceding tokens' scores, None where there are fewer than two or the method gives none.
+    """
+    x, y = (cells(of.image.abs(), grid) for of in (a, b))
+    words: list[float | None] = [None] * len(a.positions)
+    if a.words is not None and b.words is not None:
+        for row, position in enumerate(a.positions):
+            if position:
+                u, v = (of[row : row + 1, : position + 1].numpy() for of in (a.words, b.words))
+                words[row] = float(correlation(ranks(u), ranks(v))[0])
+    return {
+        "map": correlation(x, y).tolist(),
+        "map_rank": correlation(ranks(x), ranks(y)).tolist(),
+        "signed": correlation(cells(a.image, grid), cells(b.image, grid)).tolist(),
+        "words": words,
+    }
+
+
+def _compared(e: Explained, before: Explanation, after: Explanation, grid: int) -> list[dict[str, Any]]:
+    alike = similarity(before, after, grid)
+    return [
+        {"image": e.example.name, "position": p, "word": word} | {name: values[p] for name, values in alike.items()}
+        for p, word in enumerate(e.caption.words)
+    ]
+
+
+def _means(table: pd.DataFrame, by: list[str], measures: Sequence[str], seed: int) -> pd.DataFrame:
+    """Columns: by, measure, then those of an interval and p. Rows without the value are left out and not in n."""
+    if not len(table):
+        return nothing([*by, "measure"])
+    found = []
+    for (key, part), measure in product(table.groupby(by, sort=False), measures):
+        there = part.dropna(subset=measure)
+        asked = dict(zip(by, key, strict=True)) | {"measure": measure}
+        found.append(measured(asked, there[measure].astype(float), there["image"], seed))
+    return pd.DataFrame(found)
