@@ -184,6 +184,23 @@ def test_a_difference_of_aucs_is_paired() -> None:
     assert (back.value, back.low, back.high, back.p) == pytest.approx((-found.value, -found.high, -found.low, found.p))
 
 
+def test_p_of_a_difference_of_aucs_is_twice_the_share_of_draws_on_the_other_side() -> None:
+    rng = np.random.default_rng(11)
+    labels = np.arange(24) % 2 == 0
+    a, b = rng.normal(size=(2, 24)) + labels
+    found = auc_difference(a, b, labels, np.arange(24), draws=200)
+    differences = []
+    for weight in np.random.default_rng(0).multinomial(24, np.full(24, 1 / 24), 200):
+        drawn = np.repeat(np.arange(24), weight)
+        first, second = (plain_auc(list(x[drawn]), list(labels[drawn]), [0] * 24) for x in (a, b))
+        assert first is not None and second is not None
+        differences.append(first - second)
+    smaller = min(np.sum(np.array(differences) <= 0), np.sum(np.array(differences) >= 0))
+    assert 5 < smaller < 80
+    assert found.p == pytest.approx(2 * (1 + smaller) / 201)
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(differences, (2.5, 97.5))))
+
+
 def test_only_the_order_of_scores_matters() -> None:
     rng = np.random.default_rng(9)
     scores, labels = rng.normal(size=40), rng.random(40) < 0.4
