@@ -12,6 +12,8 @@ from small import captioner
 from torch import nn
 
 import capxai_core as cx
+from capxai_core.evaluate import ablation, causes, localisation, masking, sanity, unsupported
+from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.ledger import Claim, claims, figures_and_tables, ledger, settings, show
 from capxai_core.lrp.options import PAPER
 from capxai_core.lrp.reference import alpha_beta_rule
@@ -239,6 +241,40 @@ def test_there_are_enough_claims_and_each_can_be_judged():
         lists = [values for values in one.where.values() if isinstance(values, list)]
         assert one.rule != "ordered" or len(lists) == 1, one.id
         assert not isinstance(one.than, dict) or one.than.keys() <= one.where.keys(), one.id
+
+
+def test_an_evaluation_of_nothing_fits_the_claims_and_gives_a_ledger_that_says_so(tmp_path):
+    none = pd.DataFrame()
+    rates = pd.DataFrame({"word": ["shirt"], "said": 0, "right": 0, "rate": 0.5, "mentioned": 0, "images": 1})
+    tables = {
+        "captions": caption_metrics([], []),
+        "made_up": unsupported.made_up_rates(none, rates),
+        "auc": unsupported.auc_table(none, none, rates),
+        "auc_differences": unsupported.auc_differences(none, none, rates),
+        "localisation": localisation.localisation_table(none),
+        "localisation_curves": localisation.localisation_curves(none),
+        "discrimination": localisation.localisation_table(none, ("attention",)),
+        "masking": masking.masking_table(none),
+        "ablation": ablation.ablation_table(none),
+        "causes": causes.causes_table(none),
+        "randomisation": sanity.randomisation_table(none),
+        "deletion": sanity.deletion_table(none),
+    }
+    for model in ("adaptive", "grid_td"):
+        (tmp_path / "scenes" / model).mkdir(parents=True)
+        for name, table in tables.items():
+            table.to_csv(tmp_path / "scenes" / model / f"{name}.csv", index=False)
+    asked = [one for one in claims() if one.table in tables]
+    found = ledger(tmp_path, ["scenes"], asked)
+    assert set(found.id) == {one.id for one in asked}
+    assert set(found.verdict) == {"not tested"} and all(found.note)
+
+
+def test_claims_name_methods_that_exist():
+    for one in claims():
+        for where in (one.where, one.than if isinstance(one.than, dict) else {}):
+            names = where.get("method", [])
+            assert {names} if isinstance(names, str) else {*names} <= {*cx.METHODS, "model", "random"}, one.id
 
 
 def test_what_models_were_made_with_is_a_table_the_claims_can_read(tmp_path):

@@ -82,8 +82,10 @@ class Reading(NamedTuple):
     name: str = ""
 
     def __str__(self) -> str:
-        interval = f" [{self.low:.3g}, {self.high:.3g}]" if self.low < self.high else ""
-        return f"{self.name} {self.value:.3g}{interval}".strip()
+        value, low, high = (f"{round(x, 3):,.10g}" for x in self[:3])
+        return (
+            f"{self.name} {value} [{low}, {high}]".strip() if self.low < self.high else f"{self.name} {value}".strip()
+        )
 
 
 class Untested(Exception):
@@ -187,7 +189,7 @@ def _select(claim: Claim, table: pd.DataFrame, where: Where) -> list[Reading]:
     numbers = ["value", "low", "high"] if claim.column == "value" else [claim.column] * 3
     if missing := {*where, *numbers} - {*table}:
         raise DataError(f"claim '{claim.id}': table '{claim.table}' has no column {', '.join(sorted(missing))}")
-    asked = f"{claim.table} with {', '.join(f'{key} {value}' for key, value in where.items())}"
+    asked = f"{claim.table} with {', '.join(f'{key} {value}' for key, value in where.items() if value != '')}"
     lists = [value if isinstance(value, list) else [value] for value in where.values()]
     wanted = pd.DataFrame(product(*lists), columns=list(where), dtype=object)
     # a column of empty cells alone is read as numbers
@@ -209,10 +211,8 @@ def show(table: pd.DataFrame) -> Table:
     """A ledger for the terminal: a line for each claim, its profiles and models beneath each other."""
     shown = Table("claim", "paper", "ours", "verdict", show_lines=True)
     for _, rows in table.groupby("id", sort=False):
-        ours = [
-            f"{profile} {model} {'' if pd.isna(value) else Reading(value, low, high)}".strip()
-            for profile, model, value, low, high in rows[["profile", "model", "value", "low", "high"]].to_numpy()
-        ]
+        readings = rows[["profile", "model", "value", "low", "high"]].to_numpy()
+        ours = [f"{p} {m} {'' if pd.isna(x[0]) else Reading(*x)}".replace("  ", " ").strip() for p, m, *x in readings]
         first = rows.iloc[0]
         shown.add_row(f"{first.says} ({first.source})", first.printed, "\n".join(ours), "\n".join(rows["verdict"]))
     return shown
