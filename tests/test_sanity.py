@@ -97,14 +97,16 @@ def test_curves_of_a_captioner_that_reads_one_cell() -> None:
     rows = deletion_rows(model, e, {"lamp", "dark"}, steps=4)
     lit, dark = chance_of_lamp(1), chance_of_lamp(1 / 16)
     table = pd.DataFrame(rows)
-    curves = table.groupby(["method", "curve"])["probability"].agg(list).to_dict()
+    curves = table[table["ranking"] == "score"].groupby(["method", "curve"])["probability"].agg(list).to_dict()
+    absolute = table[table["ranking"] == "absolute"].groupby(["method", "curve"])["probability"].agg(list).to_dict()
+    assert absolute["wrong", "deletion"] == absolute["right", "deletion"] == curves["right", "deletion"]
     assert table["share"].unique().tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert curves["right", "deletion"] == pytest.approx([lit, dark, dark, dark, dark])
     assert curves["right", "insertion"] == pytest.approx([dark, lit, lit, lit, lit])
     assert curves["wrong", "deletion"] == pytest.approx([lit, lit, lit, lit, dark])
     assert curves["wrong", "insertion"] == pytest.approx([dark, dark, dark, dark, lit])
     assert sorted(curves["random", "deletion"], reverse=True) == curves["random", "deletion"]
-    areas = deletion_table(table).set_index(["curve", "method", "against"])["value"]
+    areas = deletion_table(table[table["ranking"] == "score"]).set_index(["curve", "method", "against"])["value"]
     assert areas["deletion", "right", ""] == pytest.approx(lit / 8 + dark * 7 / 8)
     assert areas["insertion", "right", ""] == pytest.approx(dark / 8 + lit * 7 / 8)
     chance = areas["deletion", "random", ""]

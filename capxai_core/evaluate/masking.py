@@ -2,8 +2,9 @@
 
 The paper shows one picture: its upper part, where the maps of the word *suit* are highlighted, turns white like the
 background, then its lower part. Here the cells of the encoder's grid are ranked by a word's map, and a share of them is
-hidden: the most relevant, the least (of a signed map: opposed), as many at random, or the most relevant ones' outline
-shifted to another place (around the edges), which like objects hangs together. The paper tells no share.
+hidden: the most relevant, the least (of a signed map: opposed), those with the strongest evidence of either sign, as
+many at random, or the most relevant ones' outline shifted to another place (around the edges), which like objects hangs
+together. The paper tells no share.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,9 +28,8 @@ from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
 from capxai_core.models.search import beam_search
 
-BATCH = 16
-FILLS = ("white", "mean", "blur")
-REGIONS = ("relevant", "opposed", "shifted", "random")
+BATCH = 8  # pictures: more leave the processor's cache
+REGIONS = ("relevant", "opposed", "strongest", "random", "shifted")
 Row = dict[str, Any]
 
 
@@ -54,9 +54,10 @@ def masking_rows(
         chance, step = rng.permutation(grid**2), divmod(int(rng.integers(1, grid**2)), grid)
         k, hidden = max(1, round(share * grid**2)), []
         for x in e.explanations.values():
-            order = ranked(cells(x.image[[position]], grid)[0], chance)
-            best, least, random = (covered(some, grid) for some in (order[:k], order[-k:], chance[:k]))
-            for mask in (best, least, np.roll(best, step, axis=(0, 1)), random):
+            evidence = x.image[[position]]
+            order, strong = (ranked(cells(of, grid)[0], chance) for of in (evidence, evidence.abs()))
+            best, *others = (covered(some, grid) for some in (order[:k], order[-k:], strong[:k], chance[:k]))
+            for mask in (best, *others, np.roll(best, step, axis=(0, 1))):
                 hidden += [mask, ~mask]
         looked = look_again(model, e, np.array(hidden), fill, beam_size)
         word, p = e.caption.words[position], e.caption.log_probs[position].exp().item()
@@ -82,10 +83,9 @@ def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     for measure in ("survives", "drop"):
         wide = table.pivot(index=[*by, "image", "position"], columns="region", values=measure).astype(float)
         for key, part in wide.groupby(level=by):
-            setting = dict(zip(by, key, strict=True)) | {"measure": measure}
             images = part.index.get_level_values("image").to_numpy()
             for region, other in (*((r, None) for r in REGIONS), *(("relevant", r) for r in REGIONS[1:])):
-                asked = setting | {"region": region, "against": other or ""}
+                asked = dict(zip(by, key, strict=True)) | {"measure": measure, "region": region, "against": other or ""}
                 found.append(measured(asked, part[region], images, seed, None if other is None else part[other]))
     return pd.DataFrame(found)
 
@@ -143,7 +143,7 @@ def _paint(model: Captioner, x: Tensor, fill: str) -> Tensor:
     if fill == "blur":
         side = model.size // model.encoder.grid
         return torch.as_tensor(gaussian_blur(x, 4 * side + 1, float(side)))
-    raise RequestError(f"unknown fill {fill!r}: choose some of {', '.join(FILLS)}")
+    raise RequestError(f"unknown fill {fill!r}: choose white, mean or blur")
 
 
 def measured(asked: Row, values: ArrayLike, images: ArrayLike, seed: int, less: ArrayLike | None = None) -> Row:

@@ -38,6 +38,7 @@ SWEEP: dict[str, dict[str, Any]] = {
     "conv_bias": {"conv_bias": True},
     "share_bias": {"share_bias": True},
 }
+CURVES = ["method", "ranking", "curve"]
 ALIKE = ("map", "map_rank", "signed", "words")
 
 
@@ -92,24 +93,27 @@ def deletion_rows(
 ) -> list[dict[str, Any]]:
     """The probability of the first occurrence of each of `words` as more and more cells are hidden, or shown.
 
-    Columns: image, position, word, method (and `random`, an order by chance), curve (`deletion` from the whole picture,
-    `insertion` from nothing but `fill`), share of the cells, probability along the same caption.
+    Columns: image, position, word, method (and `random`, an order by chance), ranking (by `score`, or of signed methods
+    also by the `absolute` evidence), curve (`deletion` from the whole picture, `insertion` from nothing but `fill`),
+    share of the cells, probability along the same caption.
     """
     found, grid = [], model.encoder.grid
     for position in first_said(e.caption, words):
         chance = np.random.default_rng([seed, position, crc32(e.example.name.encode())]).permutation(grid**2)
-        orders = {m: ranked(cells(x.image[[position]], grid)[0], chance) for m, x in e.explanations.items()}
-        orders["random"] = chance
+        maps = {(m, "score"): x.image[[position]] for m, x in e.explanations.items()}
+        maps |= {(m, "absolute"): x.image[[position]].abs() for m, x in e.explanations.items() if x.signed}
+        orders = {asked: ranked(cells(of, grid)[0], chance) for asked, of in maps.items()}
+        orders["random", "score"] = chance
         hidden, cases = [], []
-        for method, order in orders.items():
+        for asked, order in orders.items():
             for step in range(steps + 1):
                 first = covered(order[: round(step / steps * grid**2)], grid)
                 hidden += [first, ~first]
-                cases += [(method, curve, step / steps) for curve in ("deletion", "insertion")]
+                cases += [(*asked, curve, step / steps) for curve in ("deletion", "insertion")]
         after, _ = look_again(model, e, np.array(hidden), fill)
         where = {"image": e.example.name, "position": position, "word": e.caption.words[position]}
-        for (method, curve, share), p in zip(cases, after[:, position].tolist(), strict=True):
-            found.append({**where, "method": method, "curve": curve, "share": share, "probability": p})
+        for case, p in zip(cases, after[:, position].tolist(), strict=True):
+            found.append(where | dict(zip([*CURVES, "share", "probability"], (*case, p), strict=True)))
     return found
 
 
@@ -126,22 +130,20 @@ def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def deletion_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """The area under each method's curve (the mean probability on the way), and less that of the random order.
 
-    Columns: curve, method, against (empty, or `random`), then those of an interval and p. Low is good for deletion,
-    high for insertion.
+    Columns: method, ranking, curve, against (empty, or `random`), then those of an interval and p. Low is good for
+    deletion, high for insertion.
     """
     if not len(table):
-        return nothing(["curve", "method", "against"])
-    points = table.pivot(index=["curve", "image", "position", "method"], columns="share", values="probability")
+        return nothing([*CURVES, "against"])
+    points = table.pivot(index=[*CURVES, "image", "position"], columns="share", values="probability")
     p, width = points.to_numpy(), np.diff(points.columns.to_numpy(dtype=float))
-    areas = pd.Series((p[:, 1:] + p[:, :-1]) / 2 @ width, points.index).unstack("method")
-    found = []
-    for curve, part in areas.groupby(level="curve"):
-        images = part.index.get_level_values("image").to_numpy()
-        for method in part.columns:
-            asked = {"curve": curve, "method": method, "against": ""}
-            found.append(measured(asked, part[method], images, seed))
-            if method != "random":
-                found.append(measured(asked | {"against": "random"}, part[method], images, seed, part["random"]))
+    areas, found = pd.DataFrame({"area": (p[:, 1:] + p[:, :-1]) / 2 @ width}, points.index), []
+    for key, part in areas.groupby(level=CURVES):
+        asked, images = dict(zip(CURVES, key, strict=True)), part.index.get_level_values("image").to_numpy()
+        found.append(measured(asked | {"against": ""}, part["area"], images, seed))
+        if asked["method"] != "random":
+            chance = areas.xs(("random", "score", asked["curve"]))["area"]
+            found.append(measured(asked | {"against": "random"}, part["area"], images, seed, chance))
     return pd.DataFrame(found)
 
 
