@@ -10,6 +10,9 @@ from small import picture
 from test_masking import Named, at, chance_of_lamp, lamp_reader, one_cell, pointing
 
 import capxai_core as cx
+from capxai_core.evaluate.ablation import ablation_rows
+from capxai_core.evaluate.causes import causes_rows
+from capxai_core.evaluate.masking import masking_rows
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.sanity import (
     SWEEP,
@@ -138,6 +141,15 @@ def test_means_leave_out_what_a_method_does_not_give_and_say_so() -> None:
     words = table[table["measure"] == "words"]
     assert set(words["n"]) == {0} and set(words["note"]) == {"nothing selected"}
     assert words["value"].isna().all() and set(table[table["measure"] == "map"]["n"]) == {4}
+
+
+def test_a_caption_without_words_has_no_rows() -> None:
+    model, example = tiny(7), cx.load_scenes("test", 1, size=16)[0]
+    image = example.image()
+    e = Explained(example, image, model.follow(model.see(image), (), ended=True), {})
+    assert masking_rows(model, e, {"w1"}) == ablation_rows(model, e) == causes_rows(model, e) == []
+    assert randomisation_rows(model, e) == deletion_rows(model, e, {"w1"}) == []
+    assert robustness_rows(model, variants(model, e)) == []
 
 
 @pytest.mark.parametrize("table", [randomisation_table, robustness_table, deletion_table])

@@ -40,7 +40,8 @@ def causes_rows(model: Captioner, e: Explained, edits: Collection[str] = OBJECT_
     Words with fewer than two possible causes have no rows.
     """
     found: list[dict[str, Any]] = []
-    for edit, scores, change in (*_objects(model, e, edits), *_words(model, e)):
+    truths = (*_objects(model, e, edits), *_words(model, e)) if e.caption.words else ()
+    for edit, scores, change in truths:
         for position, word in enumerate(e.caption.words):
             n = position if edit in WORD_EDITS else change.shape[1]
             if n < 2:

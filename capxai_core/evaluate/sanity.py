@@ -71,6 +71,7 @@ def layers(model: Captioner) -> Iterator[tuple[str, nn.Module]]:
 
 def variants(model: Captioner, e: Explained, sweep: Mapping[str, Mapping[str, Any]] = SWEEP) -> Explained:
     """The same picture and caption explained by LRP with each set of options: for any evaluation to judge."""
+    sweep = sweep if e.caption.words else {}
     return replace(e, explanations={name: explain(model, e.image, e.caption, "lrp", **o) for name, o in sweep.items()})
 
 
