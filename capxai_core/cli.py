@@ -108,7 +108,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
     ] = None,
-    method: Annotated[list[str] | None, typer.Option(help="May be repeated, e.g. occlusion; default: the paper's.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="May be repeated; default: the paper's.")] = None,
     caption: Annotated[str | None, typer.Option(help="Explain this caption instead of the model's own.")] = None,
     beam_size: Annotated[
         int, typer.Option(min=1, max=100, help="Beam of the search for the caption; 1 is greedy.")
@@ -233,6 +233,52 @@ def write_words(table: list[dict[str, Any]], path: Path) -> None:
 
     with atomic(path) as partial:
         pd.DataFrame(table).to_csv(partial, index=False)
+
+
+@app.command()
+def evaluate(
+    profile: Annotated[str, typer.Option(help="What to evaluate on: scenes, flickr8k …")] = "scenes",
+    model: Annotated[list[str] | None, typer.Option(help="adaptive or grid_td; default: both.")] = None,
+    n: Annotated[int, typer.Option(min=2, help="Images; the first ones of the test split.")] = 300,
+    subset: Annotated[int, typer.Option(min=2, help="Of these, images that are looked at many times.")] = 48,
+    out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
+    data: DataOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
+) -> None:
+    """Make every table of the evaluation (goes on where it was interrupted)."""
+    from capxai_core.evaluate.suite import evaluate as judge
+    from capxai_core.evaluate.suite import provenance_of
+    from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
+    from capxai_core.pipeline.profiles import evaluation_examples, find_profile
+    from capxai_core.training.card import fingerprint
+
+    for name in model or DECODERS:
+        captioner = load_captioner(f"{profile}/{name}", data=data)
+        judged, training = evaluation_examples(profile, n, data)
+        weights = find_weights(f"{profile}/{name}")
+        provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
+        folder = out / profile / name
+        given = {"beam_size": 3, "min_count": find_profile(profile).recipe.min_count}
+        judge(captioner, judged, training, folder, provenance, given, subset, seed)
+        print(folder)
+
+
+@app.command()
+def ledger(
+    profile: Annotated[list[str] | None, typer.Option(help="May be repeated; default: scenes.")] = None,
+    results: Annotated[Path, typer.Option(help="Folder that capxai evaluate wrote to.")] = Path("results"),
+) -> None:
+    """The claims of the paper, and what came out here."""
+    from rich import print as show_table
+
+    from capxai_core.evaluate.ledger import ledger as judge
+    from capxai_core.evaluate.ledger import show
+
+    table = judge(results, profile or ["scenes"])
+    with atomic(results / "ledger.csv") as partial:
+        table.to_csv(partial, index=False)
+    show_table(show(table))
+    print(results / "ledger.csv")
 
 
 @app.command()

@@ -116,7 +116,7 @@ def lines_of_code(source: Path) -> int:
 def test_core_can_be_read_in_an_afternoon() -> None:
     """The drawings of the embedded data apart, which nobody has to read to understand an explanation."""
     drawn = [source for source in CORE if "scenes" in source.parts]
-    assert sum(lines_of_code(source) for source in CORE if source not in drawn) <= 4500
+    assert sum(lines_of_code(source) for source in CORE if source not in drawn) <= 5500
     assert sum(map(lines_of_code, drawn)) <= 1100
 
 

@@ -51,11 +51,12 @@ def stream(
     rows: Callable[[Sequence[Example]], Tables],
     provenance: Mapping[str, Any],
     what: str,
-) -> None:
+) -> dict[str, pd.DataFrame]:
     """Write the tables that `rows` makes of each `PART` examples as `folder/part-0000/<table>.parquet` and so on.
 
     Parts that are there are skipped: after an interruption the same call goes on. provenance: goes to
     `folder/provenance.json`; parts made with another are a `DataError`. what: names the work beside its progress.
+    Returns the tables, read back.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _agree(folder / "provenance.json", provenance)
@@ -71,9 +72,11 @@ def stream(
         for name, made in rows(examples[start : start + PART]).items():
             pd.DataFrame(made).to_parquet(partial / f"{name}.parquet", index=False)
         partial.rename(part)
+    names = sorted({path.stem for path in folder.glob("part-????/*.parquet")})
+    return {name: _read(folder, name) for name in names}
 
 
-def read(folder: Path, table: str) -> pd.DataFrame:
+def _read(folder: Path, table: str) -> pd.DataFrame:
     """A table of all parts, in the order of the images."""
     parts = [pd.read_parquet(path) for path in sorted(folder.glob(f"part-????/{table}.parquet"))]
     filled = [part for part in parts if len(part)]

@@ -19,6 +19,15 @@ RELUS = (F.relu, torch.relu, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
+def _fast(x: Tensor) -> Tensor:
+    """Channels last, in which convolutions take a quarter less time."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _pair(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (size, size) if isinstance(size, int) else size
+
+
 class Layer:
     """What the sweep needs of a layer with output `z`; this one passes on all it gets, to each input the same G."""
 
@@ -68,9 +77,9 @@ class Convolution(Layer):
         """Set `terms` and `kept`."""
         self.kept: dict[str, Tensor] = {}
         rule, bias = self.rule, self.bias
-        x, weight = (t.to(rule.dtype or self.x.dtype) for t in (self.x, self.weight))
+        x, weight = (_fast(t.to(rule.dtype or self.x.dtype)) for t in (self.x, self.weight))
         self.terms: list[Term] = []
-        plus, minus, blocked = weight.clamp(min=0), weight.clamp(max=0), self.z
+        plus, minus = weight.clamp(min=0), weight.clamp(max=0)
         if rule.gamma is not None:
             above, below = weight + rule.gamma * plus, weight + rule.gamma * minus
             b = (bias + rule.gamma * bias.clamp(min=0)) * rule.conv_bias
@@ -84,13 +93,17 @@ class Convolution(Layer):
         for factor, above, below in ((rule.alpha, plus, minus), (1 - rule.alpha, minus, plus)):
             if factor == 0:
                 continue
-            b = (bias.clamp(min=0) if above is plus else bias.clamp(max=0)) * rule.conv_bias
-            y = self._forward(x, above, below) + b
-            scale = torch.where(y == 0, 0.0, factor * self.z / y)
-            blocked = blocked - torch.where(y == 0, 0.0, factor * self.z)
-            self._keep("biases", scale * b)
+            share, y = self.z if factor == 1 else factor * self.z, self._forward(x, above, below)
+            if rule.conv_bias:
+                b = bias.clamp(min=0) if above is plus else bias.clamp(max=0)
+                y = y + b
+            scale, stuck = share / y, y == 0
+            if bool(stuck.any()):
+                scale.masked_fill_(stuck, 0)
+                self._keep("blocked", share * stuck)
+            if rule.conv_bias:
+                self._keep("biases", scale * b)
             self._add(above, below, scale)
-        self._keep("blocked", blocked)
 
     def conserves(self) -> bool:
         """True of the αβ-rule with α = 1 where no unit is without positive input.
@@ -158,7 +171,7 @@ class Box(Convolution):
     def prepare(self) -> None:
         """Set `parts`, `scale`, `passed` and `kept`."""
         self.kept = {}
-        x, weight = (t.to(self.rule.dtype or self.x.dtype) for t in (self.x, self.weight))
+        x, weight = (_fast(t.to(self.rule.dtype or self.x.dtype)) for t in (self.x, self.weight))
         self.parts = [
             (x, weight),
             (-self.low.to(x), weight.clamp(min=0)),
@@ -190,19 +203,21 @@ class MaxPooling(Layer):
             x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode, return_indices=True
         )
         super().__init__(z)
-        self.overlapping = layer.stride != layer.kernel_size or layer.padding != 0
+        (h, w), kernel = z.shape[2:], _pair(layer.kernel_size)
+        apart = _pair(layer.stride) == kernel and self.shape[1:] == (h * kernel[0], w * kernel[1])
+        self.won: Tensor | None = None
+        if apart:
+            won = x.new_zeros(x.shape).flatten(2).scatter_(2, self.winners.flatten(2), 1)
+            self.won = _fast(won.view(x.shape))
 
     def back(self, g: Tensor) -> Tensor:
         """(T, C, h, w) → (T, C, H, W)."""
-        c, h, w = self.shape
+        if self.won is not None:
+            return F.interpolate(g, self.shape[1:], mode="nearest") * self.won.to(g)
         winners = self.winners.expand(len(g), -1, -1, -1).flatten(2)
-        handed = g.new_zeros(len(g), c, h * w)
-        if self.overlapping:
-            handed.scatter_add_(2, winners, g.flatten(2))
-        else:
-            handed.scatter_(2, winners, g.flatten(2))
-        given: Tensor = handed.unflatten(2, (h, w))
-        return given
+        handed = g.new_zeros(len(g), self.shape[0], self.shape[1] * self.shape[2])
+        handed = handed.scatter_add_(2, winners, g.flatten(2)).unflatten(2, self.shape[1:])
+        return _fast(handed)
 
     def across(self, p: Tensor) -> Tensor:
         """The adjoint of `back`."""
@@ -243,6 +258,7 @@ class ConvolutionLRP:
 
         `ModelError` names the first layer for which there is no rule.
         """
+        x = _fast(x)
         self.x, self.rule, self.bounds, self.prepared = x, rule, bounds, False
         self.layers: list[tuple[Layer, list[int], int]] = []  # with the numbers of their inputs and of their output
         self.graph = fx.symbolic_trace(encoder)
@@ -317,7 +333,7 @@ class ConvolutionLRP:
 
     def _sweep(self, g: Tensor, kept: dict[str, Tensor], rows: slice) -> Tensor:
         dtype = g.dtype
-        arriving = {self.layers[-1][2]: g.to(self.rule.dtype or dtype)}
+        arriving = {self.layers[-1][2]: _fast(g.to(self.rule.dtype or dtype))}
         for layer, inputs, output in reversed(self.layers):
             g = arriving.pop(output)
             for name, factor in layer.kept.items():

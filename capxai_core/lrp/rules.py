@@ -76,10 +76,11 @@ class LRP(Ops):
     def lstm(self, cell: nn.LSTMCell, x: Tensor, state: State) -> State:
         """LRP-LSTM: h passes to c; c splits between f ⊙ c_{t-1} and i ⊙ g; the candidate g follows the ε-rule."""
         h, c = state
-        both, weight = torch.cat([x, h], dim=-1), torch.cat([cell.weight_ih, cell.weight_hh], dim=-1)
         bias, d = cell.bias_ih + cell.bias_hh, cell.hidden_size
         candidate = slice(2 * d, 3 * d)  # torch orders the rows input, forget, candidate, output
-        i, f, _, o = F.linear(both.detach(), weight, bias).chunk(4, dim=-1)
-        g = self.tanh(self.linear(both, weight[candidate], bias[candidate]))
-        c = self.add(self.gate(torch.sigmoid(f), c), self.gate(torch.sigmoid(i), g))
-        return self.gate(torch.sigmoid(o), self.tanh(c)), c
+        gates = F.linear(x.detach(), cell.weight_ih, bias) + F.linear(h.detach(), cell.weight_hh)
+        i, f, _, o = torch.sigmoid(gates).chunk(4, dim=-1)
+        parts = F.linear(x, cell.weight_ih[candidate]) + F.linear(h, cell.weight_hh[candidate])
+        g = self.tanh(self.epsilon_rule(parts, bias[candidate]))
+        c = self.add(self.gate(f, c), self.gate(i, g))
+        return self.gate(o, self.tanh(c)), c

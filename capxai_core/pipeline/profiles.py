@@ -61,6 +61,20 @@ def load_examples(profile: str, split: str, n: int, seed: int = 0, data: Path | 
     return found[:n]
 
 
+def evaluation_examples(profile: str, n: int, data: Path | None = None) -> tuple[list[Example], list[Example]]:
+    """n examples to evaluate on, and 500 of the training set (for how often a word is right there).
+
+    Of the drawn scenes a quarter is `test` and the rest `counter`, where habits mislead; elsewhere all are `test`.
+    """
+    chosen = find_profile(profile)
+    everything = chosen.examples(data_root(data) if chosen.needs_data else Path())
+    training = [e for e in everything if e.split == "train"][:500]
+    judged = [e for e in everything if e.split == "test"]
+    if profile == "scenes":
+        judged = judged[: n // 4] + [e for e in everything if e.split == "counter"][: n - n // 4]
+    return judged[:n], training
+
+
 def _scenes(_: Path) -> Sequence[Example]:
     return [example for split, n in SCENES.items() for example in load_scenes(split, n)]
 

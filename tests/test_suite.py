@@ -1,0 +1,54 @@
+"""The whole evaluation on a handful of drawn scenes: interrupted, repeated, and refused where results would mix."""
+
+from pathlib import Path
+
+import pytest
+
+import capxai_core as cx
+from capxai_core.evaluate import records, suite
+from capxai_core.models.captioner import Captioner
+
+
+@pytest.fixture(scope="module")
+def model() -> Captioner:
+    return cx.load_captioner("scenes/grid_td")
+
+
+def run(model: Captioner, folder: Path) -> dict[str, bytes]:
+    examples = cx.load_scenes("counter", 5, seed=3)
+    suite.evaluate(model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3}, subset=2)
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+
+def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "PART", 2)
+    whole = run(model, tmp_path / "whole")
+    assert len(whole) >= 14 and all(b"nan" not in table.lower().split(b"\n")[0] for table in whole.values())
+
+    made = []
+    original = suite.explained
+
+    def dies(*arguments):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(suite, "explained", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, tmp_path / "cut")
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut" / "records").glob("*/part-????/*")}
+    assert len({path.parent for path in kept}) == 2
+    monkeypatch.setattr(suite, "explained", original)
+    assert run(model, tmp_path / "cut") == whole
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())  # nothing was done twice
+
+
+def test_results_of_something_else_are_not_mixed_in(model, tmp_path):
+    examples = cx.load_scenes("test", 2)
+    rows = {"t": [{"image": e.name} for e in examples]}
+    records.stream(tmp_path, examples, lambda part: rows, {"seed": 1}, "a test")
+    with pytest.raises(cx.DataError, match="another seed"):
+        records.stream(tmp_path, examples, lambda part: rows, {"seed": 2}, "a test")
+    again = records.stream(tmp_path, examples, lambda part: pytest.fail("made twice"), {"seed": 1}, "a test")
+    assert list(again["t"].image) == [e.name for e in examples]
