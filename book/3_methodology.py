@@ -129,8 +129,9 @@ seed = 1
 # $$ (eq-11)
 #
 # The second LSTM reads $[\hat c_t; h^1_t]$, and a linear layer turns $\hat c_t + h^2_t$ into one score, a *logit*,
-# for each word of the vocabulary. The adaptive-attention captioner has one LSTM, which reads $x_t = [W_e w_{t-1}; v_g]$;
-# its state takes the place of both: it asks for $\hat c_t$ and is added to it. In the code the weights carry the paper's symbols as names:
+# for each word of the vocabulary. The adaptive-attention captioner has one LSTM, which reads
+# $x_t = [W_e w_{t-1}; v_g]$; its state takes the place of both: it asks for $\hat c_t$ and is added to it. In the
+# code the weights carry the paper's symbols as names:
 #
 # | paper | code |
 # |---|---|

@@ -67,7 +67,8 @@ def evaluate(
 
     training: examples the model was trained on, for how often a word is right there. subset: how many images, evenly
     spread, are looked at many times (masking, causes, deletion, robustness; a quarter of them with shuffled weights).
-    provenance: what the results belong to. given: settings of the training, for the table `settings`. Whatever was interrupted goes on where it was; a second run writes the same bytes.
+    provenance: what the results belong to. given: settings of the training, for the table `settings`. Whatever was
+    interrupted goes on where it was; a second run writes the same bytes.
     """
     words, grid = object_words(model.profile), model.encoder.grid
     few = [examples[i * len(examples) // subset] for i in range(subset)] if len(examples) > subset else list(examples)
