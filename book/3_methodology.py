@@ -361,3 +361,35 @@ for epsilon in (1e-1, 1e-2, 1e-4, 1e-6):
     kept = cx.explain(exact, image.double(), caption, epsilon=epsilon).budget.stabiliser
     share = kept.abs().sum() / budget.logit.abs().sum()
     print(f"ε = {epsilon:.0e}: the stabiliser keeps {share:.4%} of all scores")
+
+# %% [markdown]
+# (methods)=
+# ## All methods
+#
+# The other explanations that the paper compares, and a few it does not, are read off the same model by the same call,
+# `cx.explain(…, method=name)`. *Signed* says whether the sign of the evidence in the picture is meant; *scores words*
+# whether the method has anything to say of the preceding words. The cost is that of all ten words of a caption by
+# grid-TD on VGG16 with pictures of 224 × 224, in forward passes of one picture through the encoder, measured by
+# `make bench` on two threads; the times themselves depend on the machine.
+
+# %%
+from capxai_core.views.costs import figure_growth, read_bench, table_methods
+
+bench = read_bench("../benchmarks/bench.json")
+table_methods(bench)
+
+# %% [markdown]
+# LRP of all words costs about as much as their plain gradients, because what does not depend on the word, the
+# denominators of {eq}`eq-3`, is computed once a picture, and because nothing is computed that the map does not need.
+# With convolutions in bfloat16, where the processor has them, it costs about half; and the mean of a map can be had
+# without making the map:
+
+# %%
+for figure, measured in bench["figures"].items():
+    print(f"{figure:45}{measured:6.2f}")
+
+# %% [markdown]
+# It grows with the words and the pictures in proportion, and with the picture's area:
+
+# %%
+figure_growth(bench)

@@ -424,3 +424,21 @@ def test_a_shorter_gallery_removes_the_pages_of_a_longer_one_and_no_other_file(t
     kept = ["0001-three.html", "0003-notes.html", "0004-folder.html", "2024-report.html", "index.html"]
     assert sorted(file.name for file in tmp_path.iterdir()) == kept
     assert '<meta name="generator" content="capxai">' in (tmp_path / "0001-three.html").read_text()
+
+
+def test_the_cost_of_every_method_is_told_or_said_to_be_missing(tmp_path):
+    from capxai_core.errors import DataError
+    from capxai_core.methods import METHODS
+    from capxai_core.views.costs import figure_growth, read_bench, table_methods
+
+    growth = {"words": {"1": 3.0, "10": 10.5}, "images": {"1": 10.0, "3": 30.0}, "size": {"112": 4.0, "224": 10.0}}
+    table = table_methods({"passes": {"lrp": 10.5, "occlusion": 1234.0}})
+    assert list(table["name"]) == list(METHODS)
+    assert dict(zip(table["name"], table["passes"], strict=True)).items() >= {
+        ("lrp", "10.5"),
+        ("occlusion", "1,234.0"),
+        ("gradcam", "not timed"),
+    }
+    assert "3.0 passes for 1 and 10.5 passes for 10" in figure_growth({"growth": growth}).alt
+    with pytest.raises(DataError, match="make bench"):
+        read_bench(tmp_path / "none.json")

@@ -1,0 +1,61 @@
+"""The registry of methods as a table with what each costs, and how the cost of LRP grows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from capxai_core.errors import DataError
+from capxai_core.methods.registry import METHODS
+from capxai_core.views.heatmap import STYLE, Plate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = {"words": "explained words", "images": "pictures of ten words", "size": "side of the picture, pixels"}
+
+
+def read_bench(path: str | Path) -> dict[str, Any]:
+    """What `make bench` wrote; `DataError` where it is not there."""
+    try:
+        found: dict[str, Any] = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no timings to read ({error}); make bench writes them") from None
+    return found
+
+
+def table_methods(bench: Mapping[str, Any]) -> "pd.DataFrame":
+    """Each method of the registry: its properties, what ten words cost in forward passes, its reference."""
+    import pandas as pd
+
+    rows = [
+        {
+            "method": method.label,
+            "name": name,
+            "signed": "yes" if method.signed else "no",
+            "resolution": "pixels" if method.pixel_level else "grid",
+            "scores words": "yes" if method.linguistic else "no",
+            "passes": f"{bench['passes'][name]:,.1f}" if name in bench["passes"] else "not timed",
+            "reference": method.reference,
+        }
+        for name, method in METHODS.items()
+    ]
+    return pd.DataFrame(rows).set_index("method")
+
+
+def figure_growth(bench: Mapping[str, Any]) -> Plate:
+    """What LRP costs, in forward passes, by the number of words and of pictures and by the picture's size."""
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=False, layout="constrained")
+        said = []
+        for ax, (what, label) in zip(axes, AXES.items(), strict=True):
+            at = {int(n): float(passes) for n, passes in bench["growth"][what].items()}
+            ax.plot(list(at), list(at.values()), marker="o", color="#2171b5")
+            ax.set(xlabel=label, xticks=list(at), ylim=(0, None))
+            ends = [f"{passes:.1f} passes for {n}" for n, passes in (min(at.items()), max(at.items()))]
+            said.append(f"{label}: {' and '.join(ends)}")
+        axes[0].set_ylabel("forward passes")
+        plt.close(figure)
+    return Plate(figure, f"The cost of LRP in forward passes of the encoder by number of {'; '.join(said)}.")
