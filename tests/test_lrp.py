@@ -1,5 +1,7 @@
 """The fast LRP against the literal one, against zennit, and against its own account."""
 
+import gc
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -168,3 +170,49 @@ def test_alone_in_a_caption_or_in_a_batch_a_word_is_explained_alike(method):
             assert (alone.image[0] - both.image[position]).norm() <= 1e-4 * both.image[position].norm()
             if both.words is not None:
                 assert (alone.words[0] - both.words[position]).norm() <= 1e-4 * both.words[position].norm()
+
+
+@pytest.mark.parametrize("name", ["scenes/adaptive", "scenes/grid_td"])
+def test_trained_weights_agree_as_well(name):
+    model = cx.load_captioner(name).double()
+    image = cx.sample_scene(3, "counter").render().double()
+    caption = model.read(image, "a man in a zebra shirt is is standing behind a sign")  # one word unknown, one twice
+    fast = cx.explain(model, image, caption, include_end=True)
+    assert fast.budget.residual.max() < 1e-9
+    for position in (5, len(caption.words)):
+        pixels, words = reference.explain_word(model, image, caption.token_ids, position)
+        assert (fast.image[position] - pixels.sum(0)).abs().max() <= 1e-8 * pixels.abs().max()
+        assert (fast.words[position, : position + 1] - words).abs().max() <= 1e-8 * words.abs().max()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.01, 1e-6, 0.5]))
+def test_the_linear_rule_agrees_with_zennit(seed, inputs, outputs, epsilon):
+    from zennit.rules import Epsilon
+
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(inputs, outputs).double().requires_grad_(False)
+    x, given = torch.randn(1, inputs).double().requires_grad_(), torch.randn(1, outputs).double()
+    y = LRP(x, epsilon).linear(x, layer.weight, layer.bias)
+    (g,) = torch.autograd.grad(y, x, given / y.detach())  # R = y G of the output
+    hooks = Epsilon(epsilon=epsilon).copy().register(layer)
+    probe = x.detach().clone().requires_grad_()
+    (theirs,) = torch.autograd.grad(layer(probe), probe, given)
+    hooks.remove()
+    assert torch.allclose(g * x.detach(), theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["lrp", "gradcam", "guided_gradcam", "attention"])
+def test_a_hundred_calls_leave_nothing_behind(method):
+    model, image = tiny(8).float(), picture(8)
+    caption = model.read(image, "w1 w2")
+
+    def held() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    cx.explain(model, image, caption, method)
+    before = held()
+    for _ in range(100):
+        cx.explain(model, image, caption, method)
+    assert held() == before

