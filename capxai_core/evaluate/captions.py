@@ -165,12 +165,7 @@ def _path_with_java() -> str:
 BLEU = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 F_BERT = "F_BERT[MiniLM-L6]"
 METRICS: dict[tuple[str, ...], Metric] = {
-    BLEU: _bleu,
-    ("METEOR",): _meteor,
-    ("ROUGE-L",): _rouge,
-    ("CIDEr-D",): _cider,
-    ("SPICE",): _spice,
-    (F_BERT,): _bert,
-}
+    BLEU: _bleu, ("METEOR",): _meteor, ("ROUGE-L",): _rouge, ("CIDEr-D",): _cider, ("SPICE",): _spice, (F_BERT,): _bert,
+}  # fmt: skip
 NOTES = dict.fromkeys((*BLEU, "METEOR"), "of all images together, no mean over them: no interval")
 NOTES[F_BERT] = "with a smaller language model than the paper's, whose 90 and 91 it must not be compared with"

@@ -35,7 +35,7 @@ TABLE_II = {
     ("lrp", "mean"): ("L", 0.64),
     ("guided_gradcam", "mean_abs"): ("Guided-abs", 0.58),
     ("attention", "mean"): ("Att.", 0.51),
-    ("model", "1 - beta"): ("β", 0.47),
+    ("model", "1 - beta"): ("1 - β", 0.47),
     ("guided_gradcam", "mean"): ("Guided", 0.42),
 }
 MADE_UP = {"shirt": 0.65, "frequent": 766 / (816 + 766)}  # section IV-B3 and 4
