@@ -375,7 +375,7 @@ for epsilon in (1e-1, 1e-2, 1e-4, 1e-6):
 # %%
 from capxai_core.views.costs import figure_growth, read_bench, table_methods
 
-bench = read_bench("../benchmarks/bench.json")
+bench = read_bench()
 table_methods(bench)
 
 # %% [markdown]

@@ -239,7 +239,9 @@ def write_words(table: list[dict[str, Any]], path: Path) -> None:
 def evaluate(
     profile: Annotated[str, typer.Option(help="What to evaluate on: scenes, flickr8k …")] = "scenes",
     model: Annotated[list[str] | None, typer.Option(help="adaptive or grid_td; default: both.")] = None,
-    n: Annotated[int, typer.Option(min=2, help="Images; the first ones of the test split.")] = 300,
+    n: Annotated[
+        int, typer.Option(min=2, help="Images of the test split; of scenes, three of four from its part `counter`.")
+    ] = 300,
     subset: Annotated[int, typer.Option(min=2, help="Of these, images that are looked at many times.")] = 48,
     out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
@@ -252,9 +254,11 @@ def evaluate(
     from capxai_core.pipeline.profiles import evaluation_examples, find_profile
     from capxai_core.training.card import fingerprint
 
-    for name in model or DECODERS:
-        captioner = load_captioner(f"{profile}/{name}", data=data)
-        judged, training = evaluation_examples(profile, n, data)
+    judged, training = evaluation_examples(profile, n, data)
+    if len(judged) < n:
+        print(f"there are {len(judged)} images to evaluate on, not {n}", file=sys.stderr)
+    models = {name: load_captioner(f"{profile}/{name}", data=data) for name in model or DECODERS}
+    for name, captioner in models.items():
         weights = find_weights(f"{profile}/{name}")
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
         folder = out / profile / name
@@ -273,7 +277,11 @@ def ledger(
 
     from capxai_core.evaluate.ledger import ledger as judge
     from capxai_core.evaluate.ledger import show
+    from capxai_core.pipeline.profiles import find_profile
 
+    for name in profile or ["scenes"]:
+        if not (results / find_profile(name).name).is_dir():
+            raise RequestError(f"{results}: no results of '{name}'; make them with capxai evaluate --profile {name}")
     table = judge(results, profile or ["scenes"])
     with atomic(results / "ledger.csv") as partial:
         table.to_csv(partial, index=False)

@@ -61,7 +61,7 @@ def test_every_score_is_accounted_for(architecture, seed, ids, options):
     budget = relevance(model, image, ids, range(len(ids) + 1), options).budget
     assert budget.residual.max() < 1e-9
     single = relevance(model.float(), image, ids, range(len(ids) + 1), options).budget
-    assert single.residual.max() < 1e-5
+    assert single.residual.max() < 1e-3  # denominators of random weights come near 0; trained ones are tested below
 
 
 @settings(max_examples=30, deadline=None)
@@ -127,7 +127,7 @@ def test_convolution_rules_agree_with_zennit(seed, size, words):
     from zennit.types import Activation, Convolution
 
     torch.manual_seed(seed)
-    features = Encoder(((4, 5), (6,), (7,)), size).double().features.requires_grad_(False)
+    features = Encoder(((4, 5), (6,), (7,)), size).double().eval().features.requires_grad_(False)
     x = torch.randn(1, 3, size, size, dtype=torch.float64)
     sweep = ConvolutionLRP(features, x)
     start = torch.randn(words, *sweep.a.shape[1:], dtype=torch.float64)
@@ -179,6 +179,8 @@ def test_trained_weights_agree_as_well(name):
     caption = model.read(image, "a man in a zebra shirt is is standing behind a sign")  # one word unknown, one twice
     fast = cx.explain(model, image, caption, include_end=True)
     assert fast.budget.residual.max() < 1e-9
+    single = cx.explain(cx.load_captioner(name), image.float(), caption, include_end=True)
+    assert single.budget.residual.max() < 1e-5
     for position in (5, len(caption.words)):
         pixels, words = reference.explain_word(model, image, caption.token_ids, position)
         assert (fast.image[position] - pixels.sum(0)).abs().max() <= 1e-8 * pixels.abs().max()

@@ -441,4 +441,4 @@ def test_the_cost_of_every_method_is_told_or_said_to_be_missing(tmp_path):
     }
     assert "3.0 passes for 1 and 10.5 passes for 10" in figure_growth({"growth": growth}).alt
     with pytest.raises(DataError, match="make bench"):
-        read_bench(tmp_path / "none.json")
+        read_bench(tmp_path)

@@ -148,7 +148,7 @@ def provenance_of(model: Captioner, data: str, weights: Path, seed: int, n: int)
     """What results belong to: code, weights, data, profile, seed, number of images, versions."""
     code = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for source in sorted(package.rglob("*.py")):
+    for source in sorted([*package.rglob("*.py"), *package.rglob("*.toml")]):
         if source.relative_to(package).parts[0] in ("data", "models", "lrp", "methods", "evaluate"):
             code.update(source.read_bytes())
     return {

@@ -19,6 +19,26 @@ RELUS = (F.relu, torch.relu, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
+def trace(encoder: nn.Module) -> fx.GraphModule:
+    """The encoder as a graph of its layers; `ModelError` where it cannot be one, or would learn while it is read."""
+    if encoder.training:
+        raise ModelError("the encoder is in training mode, in which looking changes it: call model.eval() first")
+    try:
+        graph = fx.symbolic_trace(encoder)
+    except Exception as error:  # whatever the encoder's own forward does with the stand-in for a tensor
+        raise ModelError(
+            f"the encoder cannot be read layer by layer ({type(error).__name__}: {error}); LRP and the guided methods "
+            "need that, the others do not"
+        ) from None
+    graph.graph.eliminate_dead_code()
+    return graph
+
+
+def is_relu(node: fx.Node, module: nn.Module | None) -> bool:
+    """Whether a node of a graph is a ReLU: a layer, a function or a method."""
+    return isinstance(module, nn.ReLU) if node.op == "call_module" else node.target in RELUS
+
+
 def _fast(x: Tensor) -> Tensor:
     """Channels last, in which convolutions take a quarter less time.
 
@@ -185,7 +205,7 @@ class Box(Convolution):
         z = _fast(self.z)
         y = sum((self._conv(x, w) for x, w in self.parts), torch.zeros_like(z))
         self._keep("blocked", torch.where(y == 0, z, 0.0))
-        self.passed, self.scale = torch.where(y == 0, 0.0, z), torch.where(y == 0, 0.0, z / y).to(x)
+        self.passed, self.scale = torch.where(y == 0, 0.0, z).to(x), torch.where(y == 0, 0.0, z / y).to(x)
 
     def conserves(self) -> bool:
         """Not known."""
@@ -210,7 +230,8 @@ class MaxPooling(Layer):
         )
         super().__init__(z)
         (h, w), kernel = z.shape[2:], _pair(layer.kernel_size)
-        apart = _pair(layer.stride) == kernel and self.shape[1:] == (h * kernel[0], w * kernel[1])
+        plain = _pair(layer.padding) == (0, 0) and _pair(layer.dilation) == (1, 1)
+        apart = plain and _pair(layer.stride) == kernel and self.shape[1:] == (h * kernel[0], w * kernel[1])
         self.won: Tensor | None = None
         if apart:
             won = x.new_zeros(x.shape).flatten(2).scatter_(2, self.winners.flatten(2), 1)
@@ -266,7 +287,7 @@ class ConvolutionLRP:
         """
         self.x, self.rule, self.bounds, self.prepared = x, rule, bounds, False
         self.layers: list[tuple[Layer, list[int], int]] = []  # with the numbers of their inputs and of their output
-        self.graph = fx.symbolic_trace(encoder)
+        self.graph = trace(encoder)
         numbers: dict[fx.Node, int] = {}
         values: list[Tensor] = [x]
         with torch.no_grad():
@@ -280,7 +301,8 @@ class ConvolutionLRP:
                         self.layers.append((layer, inputs, len(values)))
                         values.append(layer.z)
                     numbers |= dict.fromkeys(nodes, inputs[0] if layer is None else len(values) - 1)
-        self.a = values[-1]
+            (returned,) = next(iter(reversed(self.graph.graph.nodes))).all_input_nodes
+        self.a = values[numbers[returned]]
 
     def _layer(self, node: fx.Node, inputs: list[Tensor]) -> "tuple[Layer | None, list[fx.Node]]":
         """The layer that starts at a node, None where nothing happens there, and the nodes that belong to it."""
@@ -293,7 +315,7 @@ class ConvolutionLRP:
             return None, [node]
         if self._is_relu(node):
             return Rectifier(inputs[0]), [node]
-        if node.target in SUMS and len(inputs) == 2:
+        if node.target in SUMS and len(inputs) == 2 and not node.kwargs:
             return Sum(inputs[0] + inputs[1]), [node]
         what = type(module).__name__ if module is not None else str(node.target)
         raise ModelError(f"no LRP rule for the encoder's layer '{node.name}' ({what}); the other methods need none")
@@ -305,7 +327,8 @@ class ConvolutionLRP:
         nodes, users = [node], list(node.users)
         norm = self._module(users[0]) if len(users) == 1 else None
         if isinstance(norm, nn.BatchNorm2d):
-            assert norm.running_mean is not None and norm.running_var is not None
+            if norm.running_mean is None or norm.running_var is None:
+                raise ModelError("no LRP rule for batch normalisation without running statistics")
             factor = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
             weight, bias = weight * factor.view(-1, 1, 1, 1), (bias - norm.running_mean) * factor
             bias = bias if norm.bias is None else bias + norm.bias
@@ -323,7 +346,7 @@ class ConvolutionLRP:
         return self.graph.get_submodule(str(node.target)) if node.op == "call_module" else None
 
     def _is_relu(self, node: fx.Node) -> bool:
-        return isinstance(self._module(node), nn.ReLU) or node.target in RELUS
+        return is_relu(node, self._module(node))
 
     @torch.no_grad()
     def relevance(self, g: Tensor, words: int = 2) -> tuple[Tensor, dict[str, Tensor]]:

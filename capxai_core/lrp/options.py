@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from capxai_core.errors import RequestError
-from capxai_core.models.explainable import Explainable
+from capxai_core.models.explainable import Explainable, output_layer
 
 EPSILON = 0.01
 STARTS = ("logit", "centred")
@@ -55,7 +55,7 @@ class Options:
 
     def less(self, model: Explainable) -> tuple[Tensor, Tensor] | None:
         """Row and bias of the output layer whose score the explanation starts below; see `word_scores`."""
-        weight, bias = model.output.weight, model.output.bias
+        weight, bias = output_layer(model)
         if self.start == "centred":
             return weight.mean(0), bias.mean()
         if self.against is None:

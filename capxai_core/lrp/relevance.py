@@ -50,7 +50,7 @@ def relevance(
     logits = logits.detach()
     biases, stabiliser = biases + kept["biases"], stabiliser + kept["stabiliser"]
     budget = Budget(logits, pixels.flatten(1).sum(1), words.sum(1), biases, stabiliser, kept["blocked"])
-    if (budget.residual > 0.02).any():
+    if not (budget.residual <= 0.02).all():  # NaN is no account either
         raise ModelError(
             f"{model.name}: the relevance of a word does not add up to its score. Every operation of unroll() that "
             "carries evidence must be one of the operations it is given"

@@ -76,7 +76,8 @@ class LRP(Ops):
     def lstm(self, cell: nn.LSTMCell, x: Tensor, state: State) -> State:
         """LRP-LSTM: h passes to c; c splits between f ⊙ c_{t-1} and i ⊙ g; the candidate g follows the ε-rule."""
         h, c = state
-        bias, d = cell.bias_ih + cell.bias_hh, cell.hidden_size
+        d = cell.hidden_size
+        bias = cell.bias_ih + cell.bias_hh if cell.bias else cell.weight_ih.new_zeros(4 * d)
         candidate = slice(2 * d, 3 * d)  # torch orders the rows input, forget, candidate, output
         gates = F.linear(x.detach(), cell.weight_ih, bias) + F.linear(h.detach(), cell.weight_hh)
         i, f, _, o = torch.sigmoid(gates).chunk(4, dim=-1)

@@ -26,8 +26,10 @@ class AttentionMap(Method):
             run = model.unroll(a, model.embed(caption.token_ids))
             logits = word_scores(model, run, caption.token_ids, positions)[0]
         chosen = list(positions)
-        if run.attention is None or run.beta is None:
+        if run.attention is None:
             raise ModelError(f"{model.name} has no attention to show; the other methods can explain it")
-        weights = run.attention[0, chosen] * (1 - run.beta[0, chosen]).unsqueeze(1)
+        weights = run.attention[0, chosen]
+        if run.beta is not None:
+            weights = weights * (1 - run.beta[0, chosen]).unsqueeze(1)
         maps = weights.unflatten(1, a.shape[-2:])
         return Explanation(self.name, caption, positions, upsample(maps, model.size), None, logits, signed=self.signed)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from capxai_core.lrp.budget import Budget
@@ -16,7 +17,7 @@ class Explanation:
     words: (T, N) relevance of the N tokens that can precede a word: column 0 is `<start>`, column k is word k-1
         of the caption; zero where a token does not precede. None where a method has no linguistic score.
     positions: (T,) which word of the caption each row explains; `len(caption.words)` stands for `<end>`.
-    logits: (T,) the explained words' scores before the softmax.
+    logits: (T,) the explained scores: before the softmax, less what LRP was asked to start below.
     budget, pixel_share: LRP only; `pixel_share` is pixels / logit, "seen or guessed".
     """
 
@@ -32,7 +33,10 @@ class Explanation:
     @property
     def pixel_share(self) -> Tensor | None:
         """(T,) share of the logit that reached the pixels; None without a budget."""
-        return None if self.budget is None else self.budget.pixels / self.budget.logit
+        if self.budget is None:
+            return None
+        nothing = self.budget.logit == 0  # a word set against itself
+        return torch.where(nothing, 0.0, self.budget.pixels / torch.where(nothing, 1.0, self.budget.logit))
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from capxai_core.lrp.convolutions import RELUS
+from capxai_core.lrp.convolutions import is_relu, trace
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradcam import GradCAM
 from capxai_core.methods.gradient import gradients
@@ -38,12 +38,11 @@ class GuidedEncoder(fx.Interpreter):
     """Runs an encoder with every ReLU guided; the encoder itself is not touched, and no hook is left in it."""
 
     def __init__(self, encoder: nn.Module) -> None:
-        super().__init__(fx.symbolic_trace(encoder))
+        super().__init__(trace(encoder))
 
     def run_node(self, n: fx.Node) -> Any:
         """As it is, ReLUs apart."""
-        relu = n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), nn.ReLU)
-        if relu or n.target in RELUS:
+        if is_relu(n, self.fetch_attr(str(n.target)) if n.op == "call_module" else None):
             return GuidedReLU.apply(self.fetch_args_kwargs_from_env(n)[0][0])
         return super().run_node(n)
 

@@ -1,5 +1,6 @@
 """Occlusion: what the score loses without a part of the picture, or without a word. It looks into no model."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,14 +37,13 @@ class Occlusion(Method):
         ids, x, embedded = caption.token_ids, model.normalise(image), model.embed(caption.token_ids)
         a = model.encoder(x)
         logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
-        rows, side = a.shape[-2], x.shape[-1] // a.shape[-1]
-        cells = torch.cartesian_prod(torch.arange(rows), torch.arange(a.shape[-1]))
-        reach, drops = self.window * side // 2, []
+        rows, columns_ = a.shape[-2:]
+        cells, drops = torch.cartesian_prod(torch.arange(rows), torch.arange(columns_)), []
         for part in cells.split(BATCH):
             hidden = x.repeat(len(part), 1, 1, 1)
             for k, (row, column) in enumerate(part.tolist()):
-                top, left = row * side + side // 2, column * side + side // 2
-                hidden[k, :, max(top - reach, 0) : top + reach, max(left - reach, 0) : left + reach] = 0
+                down, across = self._reach(row, rows, x.shape[-2]), self._reach(column, columns_, x.shape[-1])
+                hidden[k, :, down, across] = 0
             run = model.unroll(model.encoder(hidden), embedded.expand(len(part), -1, -1))
             drops.append(logits - word_scores(model, run, ids, positions))
         maps = torch.cat(drops).T.unflatten(1, (rows, -1))
@@ -55,3 +55,8 @@ class Occlusion(Method):
         later = torch.arange(n) > torch.tensor(positions).unsqueeze(1)
         words = words.masked_fill(later.to(words.device), 0)  # not even to rounding
         return Explanation(self.name, caption, positions, upsample(maps, model.size), words, logits, signed=self.signed)
+
+    def _reach(self, position: int, positions: int, pixels: int) -> slice:
+        """The pixels, along one side, of the window around a position of the grid."""
+        low, high = position - (self.window - 1) / 2, position + (self.window + 1) / 2
+        return slice(max(0, math.floor(low * pixels / positions)), math.ceil(high * pixels / positions))

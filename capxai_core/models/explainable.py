@@ -52,8 +52,8 @@ class Explainable(nn.Module, ABC):
     """A captioner that every method of `capxai_core.METHODS` can explain.
 
     A subclass has the attributes below and implements the four abstract members. The encoder maps a normalised picture
-    to its feature map A; for LRP it must be made of convolutions, batch normalisation, ReLU, max-pooling and sums, for
-    the other methods it may be anything.
+    to its feature map A. For LRP it must be made of convolutions, batch normalisation right behind them, ReLU,
+    max-pooling and sums; for the guided methods torch.fx must be able to trace it; for the others it may be anything.
     """
 
     encoder: nn.Module  # (n, 3, size, size) → A (n, C, H, W)
@@ -128,10 +128,17 @@ def word_scores(
     less: a row (d',) and a bias of the output layer whose score is taken off each, e.g. those of another word.
     """
     rows = torch.tensor([[*token_ids, END][p] for p in positions], device=run.fused.device)
-    weight, bias = model.output.weight[rows], model.output.bias[rows]
+    weight, bias = (parameter[rows] for parameter in output_layer(model))
     if less is not None:
         weight, bias = weight - less[0], bias - less[1]
     return ops.score(run.fused[:, list(positions)], weight, bias)
+
+
+def output_layer(model: Explainable) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the output layer; zeros where it has none."""
+    weight: Tensor = model.output.weight
+    bias: Tensor | None = model.output.bias
+    return weight, weight.new_zeros(len(weight)) if bias is None else bias
 
 
 def derivatives(scores: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -72,6 +72,8 @@ def evaluation_examples(profile: str, n: int, data: Path | None = None) -> tuple
     judged = [e for e in everything if e.split == "test"]
     if profile == "scenes":
         judged = judged[: n // 4] + [e for e in everything if e.split == "counter"][: n - n // 4]
+    if not judged or not training:
+        raise DataError(f"profile '{profile}' has no examples of the splits test and train")
     return judged[:n], training
 
 

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 AXES = {"words": "explained words", "images": "pictures of ten words", "size": "side of the picture, pixels"}
 
 
-def read_bench(path: str | Path) -> dict[str, Any]:
-    """What `make bench` wrote; `DataError` where it is not there."""
+def read_bench(folder: Path = Path("benchmarks")) -> dict[str, Any]:
+    """What `make bench` wrote, seen from the project's folder or from its book/; `DataError` where it is not there."""
+    path = next((p for p in (folder / "bench.json", Path("..") / folder / "bench.json") if p.is_file()), None)
     try:
-        found: dict[str, Any] = json.loads(Path(path).read_text())
+        if path is None:
+            raise FileNotFoundError("no such file")
+        found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no timings to read ({error}); make bench writes them") from None
+        raise DataError(
+            f"{path or folder / 'bench.json'}: no timings to read ({error}); make bench writes them"
+        ) from None
     return found
 
 
