@@ -71,8 +71,9 @@ def last_weights(folder):
     return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
 
 
-def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
-    train(tmp_path / "whole")
+@pytest.mark.parametrize("changes", [{}, {"average": 0.9, "smoothing": 0.1, "flips": True}], ids=["plain", "averaged"])
+def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch, changes):
+    train(tmp_path / "whole", **changes)
 
     def power_cut(self, batch, i):
         if self.current_epoch == 1 and i == 3:
@@ -82,9 +83,9 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
     step = captioning.CaptionTraining.training_step
     monkeypatch.setattr(captioning.CaptionTraining, "training_step", power_cut)
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "cut")
+        train(tmp_path / "cut", **changes)
     monkeypatch.undo()
-    path, _ = train(tmp_path / "cut")
+    path, _ = train(tmp_path / "cut", **changes)
     whole, cut = last_weights(tmp_path / "whole"), last_weights(tmp_path / "cut")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     assert path.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
@@ -93,6 +94,22 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert (tmp_path / "cut" / "curves.png").stat().st_size > 1000
     card = (tmp_path / "cut" / "captioner.md").read_text()
     assert "--profile test --model grid_td --seed 1" in card and hashlib.sha256(path.read_bytes()).hexdigest() in card
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
+    path, encoder = train(tmp_path, epochs=1, average=0.9)
+    kept, whole = load_captioner(path, encoder).decoder.state_dict(), last_weights(tmp_path)
+    assert all(torch.equal(kept[name], whole[f"mean.module.{name}"]) for name in kept)
+    assert not torch.equal(kept["fc.weight"], whole["decoder.fc.weight"])
+
+
+def test_mirrored_pictures_have_features_of_their_own(tmp_path):
+    encoder = Encoder(((4,), (6,)), 16).eval().requires_grad_(False)
+    cache, names = FeatureCache(encoder, EXAMPLES, tmp_path, mirrored=True), [e.name for e in EXAMPLES]
+    cache.fill(CPU)
+    wanted = encoder(torch.cat([encoder.normalise(e.image().flip(2)) for e in EXAMPLES]))
+    assert (cache[names] - wanted).norm() < 0.02 * wanted.norm()
+    assert cache.folder != FeatureCache(encoder, EXAMPLES, tmp_path).folder
 
 
 def test_a_captioner_learns_what_is_there_to_learn(tmp_path):
@@ -160,7 +177,8 @@ def test_the_loss_is_the_cross_entropy_of_each_next_word():
     model = captioner(1)
     a = torch.cat([model.see(picture(1)), model.see(picture(2))])
     spoken = [[5, 6, 7], [8], [9, 9], [4, 5, 6]]  # two captions of each picture
-    loss = caption_loss(model.decoder, a, pad_captions([[*ids, END] for ids in spoken]), 0.0, 0.0)
+    recipe = Recipe(dropout=0, embedding_dropout=0)
+    loss = caption_loss(model.decoder, a, pad_captions([[*ids, END] for ids in spoken]), recipe)
     losses = []
     for row, ids in enumerate(spoken):
         logits = model.decoder.fc(model.unroll(a[row // 2 : row // 2 + 1], model.embed(ids)).fused[0])

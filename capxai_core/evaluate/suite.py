@@ -84,13 +84,13 @@ def evaluate(
         }
 
     def shuffle(e: Explained) -> Tables:
-        return {"randomisation": randomisation_rows(model, e)}
+        return {"randomisation": randomisation_rows(model, e, seed)}
 
     def look_again(e: Explained) -> Tables:
         paper = replace(e, explanations={name: e.explanations[name] for name in LOOKED_AT if e.caption.words})
         return {
-            "masking": masking_rows(model, paper, words),
-            "deletion": deletion_rows(model, e, words),
+            "masking": masking_rows(model, paper, words, seed=seed),
+            "deletion": deletion_rows(model, e, words, seed=seed),
             "causes": causes_rows(model, e) if isinstance(e.example, SceneExample) else [],
             "robustness": robustness_rows(model, variants(model, e)),
         }
@@ -111,12 +111,12 @@ def evaluate(
     hypotheses = [tuple(caption.split()) for caption in found["captions"]["caption"]]
     tables = {
         "settings": settings(model, **given),
-        "captions": caption_metrics(references, hypotheses),
-        "made_up": unsupported.made_up_rates(said, rates),
-        "auc": unsupported.auc_table(said, scores, rates),
-        "auc_differences": unsupported.auc_differences(said, scores, rates),
+        "captions": caption_metrics(references, hypotheses, seed),
+        "made_up": unsupported.made_up_rates(said, rates, seed=seed),
+        "auc": unsupported.auc_table(said, scores, rates, seed=seed),
+        "auc_differences": unsupported.auc_differences(said, scores, rates, seed=seed),
         "roc": unsupported.roc_points(said, scores, rates),
-        "adds": unsupported.adds_anything(said, scores, rates),
+        "adds": unsupported.adds_anything(said, scores, rates, seed),
         "localisation": localisation_table(found["localisation"], AGAINST, seed),
         "localisation_curves": localisation_curves(found["localisation"], seed),
         "discrimination": localisation_table(found["discrimination"], AGAINST, seed),

@@ -126,7 +126,9 @@ def judged(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame) -> di
     return {key: table[np.isfinite(table["value"])] for key, table in found.items()}
 
 
-def auc_table(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, minimum: int = 50) -> pd.DataFrame:
+def auc_table(
+    words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, minimum: int = 50, seed: int = 0
+) -> pd.DataFrame:
     """Table II: the area under the ROC curve of every score, as columns `KEY`, label, selection, word, pairs, printed
     and those of an interval.
 
@@ -140,15 +142,15 @@ def auc_table(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, mi
         for selection, chosen in (("frequent", frequent), ("all", table)):
             about |= {"selection": selection, "printed": printed if selection == "frequent" else None}
             mixed = _mixed(chosen)
-            rows.append(about | _auc(chosen).row())
-            rows.append(about | {"pairs": "within words", "printed": None} | _auc(mixed, mixed["word"]).row())
+            rows.append(about | _auc(chosen, seed).row())
+            rows.append(about | {"pairs": "within words", "printed": None} | _auc(mixed, seed, mixed["word"]).row())
         about |= {"selection": "word", "pairs": "within words"}
-        rows += [about | {"word": word} | _auc(of).row() for word, of in frequent.groupby("word")]
+        rows += [about | {"word": word} | _auc(of, seed).row() for word, of in frequent.groupby("word")]
     return pd.DataFrame(rows)
 
 
 def auc_differences(
-    words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, than: Key = ("lrp", "mean", "max")
+    words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, than: Key = ("lrp", "mean", "max"), seed: int = 0
 ) -> pd.DataFrame:
     """By how much the area of `than` (the paper's L) is larger than that of every other score, on the same words.
 
@@ -159,7 +161,7 @@ def auc_differences(
     rows = []
     for key, table in tables.items():
         both = _mixed(table.merge(mine, on=PLACE, suffixes=("", "_than")))
-        found = auc_difference(both["value_than"], both["value"], both["supported"], both["image"], both["word"])
+        found = auc_difference(both["value_than"], both["value"], both["supported"], both["image"], both["word"], seed)
         rows.append(_named(key) | {"than": " ".join(than), "p": found.p} | found.row())
     return pd.DataFrame(rows)
 
@@ -181,7 +183,7 @@ def roc_points(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, m
     return pd.DataFrame(rows)
 
 
-def adds_anything(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+def adds_anything(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Does a score say more of a word than the word, its logit, log-probability and rate in training already do?
 
     Logistic regression with and without the score, numbers entering by rank, on the words that are both right and
@@ -192,13 +194,13 @@ def adds_anything(words: pd.DataFrame, scores: pd.DataFrame, rates: pd.DataFrame
     tables = judged(words, scores, rates)
     known = _mixed(tables[RATE].dropna(subset=["logit"]).rename(columns={"value": "rate"}))
     numbers = ["logit", "log_prob", "rate"]
-    rows = _gains(known, [], numbers, ("model", " + ".join(numbers), "raw"))
+    rows = _gains(known, [], numbers, ("model", " + ".join(numbers), "raw"), seed)
     for key in [key for key in tables if key not in (LOGIT, LOG_PROB, RATE)]:
-        rows += _gains(known.merge(tables[key][[*PLACE, "value"]], on=PLACE), numbers, [*numbers, "value"], key)
+        rows += _gains(known.merge(tables[key][[*PLACE, "value"]], on=PLACE), numbers, [*numbers, "value"], key, seed)
     return pd.DataFrame(rows)
 
 
-def made_up_rates(words: pd.DataFrame, rates: pd.DataFrame, minimum: int = 50) -> pd.DataFrame:
+def made_up_rates(words: pd.DataFrame, rates: pd.DataFrame, minimum: int = 50, seed: int = 0) -> pd.DataFrame:
     """The share of unsupported among all object words, the frequent ones, and each by itself, the most said first.
 
     Columns: word (`all`, `frequent` or one), those of an interval, printed, mentioned (share of the training images
@@ -211,7 +213,7 @@ def made_up_rates(words: pd.DataFrame, rates: pd.DataFrame, minimum: int = 50) -
     return pd.DataFrame(
         [
             {"word": word}
-            | mean_interval(~group["supported"], group["image"]).row()
+            | mean_interval(~group["supported"], group["image"], seed).row()
             | {"printed": MADE_UP.get(word), "mentioned": mentioned.get(word), "printed_mentioned": MENTIONED.get(word)}
             for word, group in groups.items()
         ]
@@ -230,18 +232,18 @@ def _mixed(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.groupby("word")["supported"].transform("nunique") == 2]
 
 
-def _auc(table: pd.DataFrame, strata: "pd.Series[str] | None" = None) -> Interval:
-    return auc_interval(table["value"], table["supported"], table["image"], strata)
+def _auc(table: pd.DataFrame, seed: int, strata: "pd.Series[str] | None" = None) -> Interval:
+    return auc_interval(table["value"], table["supported"], table["image"], strata, seed)
 
 
-def _gains(table: pd.DataFrame, without: list[str], with_: list[str], key: Key) -> list[dict[str, Any]]:
+def _gains(table: pd.DataFrame, without: list[str], with_: list[str], key: Key, seed: int) -> list[dict[str, Any]]:
     right, images = table["supported"].to_numpy(bool), table["image"]
     folds = list(GroupKFold(FOLDS).split(table, groups=images)) if images.nunique() >= FOLDS else []
     if folds and all(len(set(right[seen])) == 2 for seen, _ in folds):
         less, more = _out_of_fold(table, without, folds), _out_of_fold(table, with_, folds)
         fold = np.argmax([np.isin(np.arange(len(table)), unseen) for _, unseen in folds], axis=0).astype(str)
-        loss = paired_difference(_surprise(less, right), _surprise(more, right), images)
-        auc = auc_difference(more, less, right, images, strata=table["word"] + " " + fold)
+        loss = paired_difference(_surprise(less, right), _surprise(more, right), images, seed)
+        auc = auc_difference(more, less, right, images, strata=table["word"] + " " + fold, seed=seed)
     else:
         note = f"too few images with right and with wrong words for {FOLDS} folds"
         loss = auc = Interval(None, None, None, len(table), images.nunique(), None, note)

@@ -93,9 +93,10 @@ class Convolution(Layer):
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise ModelError("no LRP rule for a convolution whose padding is not a number of zeros")
         self.x, self.layer, self.weight, self.bias, self.rule = x, layer, weight, bias.view(-1, 1, 1), rule
-        self.negative = (x < 0) if bool((x < 0).any()) else None
+        self.negative = (x < 0) if bool(x.min() < 0) else None
+        self.rectified = rectified
         z = self._conv(x, weight, bias)
-        super().__init__(z.relu() if rectified else z)
+        super().__init__(z.relu_() if rectified else z)
 
     def prepare(self) -> None:
         """Set `terms` and `kept`."""
@@ -133,17 +134,23 @@ class Convolution(Layer):
     def conserves(self) -> bool:
         """True of the αβ-rule with α = 1 where no unit is without positive input.
 
-        Most units are seen to have positive input at the centre of their patch, a ninth of the work.
+        A rectified unit whose bias is not above zero has some, or it would be shut. Most others are seen to have some
+        at the centre of their patch, a ninth of the work.
         """
         if self.rule.alpha != 1 or self.rule.gamma is not None or self.rule.conv_bias:
             return False
-        plus, open_ = self.weight.clamp(min=0), self.z != 0
+        asked = self.bias.flatten() > (0 if self.rectified and self.layer.groups == 1 else -torch.inf)
+        if not bool(asked.any()):
+            return True
+        z, weight = self.z[:, asked], self.weight[asked]
+        plus = weight.clamp(min=0)
+        stuck = z != 0
         sides = {self.layer.kernel_size, tuple(2 * int(p) + 1 for p in self.layer.padding)}
         if self.negative is None and len(sides) == 1 and self.layer.dilation == (1, 1):
             row, column = (side // 2 for side in self.layer.kernel_size)
             centre = plus[:, :, row : row + 1, column : column + 1]
-            open_ &= F.conv2d(self.x, centre, None, self.layer.stride, 0, 1, self.layer.groups) <= 0
-        return not bool(open_.any()) or not bool((open_ & (self._forward(self.x, plus, self.weight - plus) <= 0)).any())
+            stuck &= F.conv2d(self.x, centre, None, self.layer.stride, 0, 1, self.layer.groups) <= 0
+        return not bool(stuck.any()) or not bool((stuck & (self._forward(self.x, plus, weight - plus) <= 0)).any())
 
     def _add(self, above: Tensor, below: Tensor, scale: Tensor) -> None:
         self.terms.append((above, None if self.negative is None else below, scale.to(above)))
@@ -223,19 +230,23 @@ class Box(Convolution):
 class MaxPooling(Layer):
     """Relevance goes to the winner of each window, the first in row-major order on ties."""
 
+    won: Tensor | None
+
     def __init__(self, x: Tensor, layer: nn.MaxPool2d) -> None:
         self.shape = x.shape[1:]
         z, self.winners = F.max_pool2d(
             x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode, return_indices=True
         )
         super().__init__(z)
-        (h, w), kernel = z.shape[2:], _pair(layer.kernel_size)
-        plain = _pair(layer.padding) == (0, 0) and _pair(layer.dilation) == (1, 1)
-        apart = plain and _pair(layer.stride) == kernel and self.shape[1:] == (h * kernel[0], w * kernel[1])
-        self.won: Tensor | None = None
-        if apart:
-            won = x.new_zeros(x.shape).flatten(2).scatter_(2, self.winners.flatten(2), 1)
-            self.won = _fast(won.view(x.shape))
+        self.layer = layer
+
+    def prepare(self) -> None:
+        """Set `won`, the winners as a mask, where no two windows share a pixel."""
+        layer, (h, w), self.won = self.layer, self.z.shape[2:], None
+        kernel, plain = _pair(layer.kernel_size), _pair(layer.padding) == (0, 0) and _pair(layer.dilation) == (1, 1)
+        if plain and _pair(layer.stride) == kernel and self.shape[1:] == (h * kernel[0], w * kernel[1]):
+            won = self.z.new_zeros(1, self.shape[0], self.shape[1] * self.shape[2])
+            self.won = _fast(won.scatter_(2, self.winners.flatten(2), 1).unflatten(2, self.shape[1:]))
 
     def back(self, g: Tensor) -> Tensor:
         """(T, C, h, w) → (T, C, H, W)."""

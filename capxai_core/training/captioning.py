@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from capxai_core.data.examples import Example
@@ -20,6 +21,7 @@ from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
 from capxai_core.errors import DataError, ModelError
 from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
+from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
 from capxai_core.training.card import fingerprint, write_card
@@ -41,6 +43,8 @@ class CaptionTraining(L.LightningModule):
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
+        average = get_ema_multi_avg_fn(recipe.average)
+        self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
         self.recipe, self.references, self.identity = recipe, references, identity
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
         self.captioner = [captioner]
@@ -53,10 +57,22 @@ class CaptionTraining(L.LightningModule):
         a, tokens = batch
         # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
         torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
-        loss = caption_loss(self.decoder, a, tokens, self.recipe.dropout, self.recipe.embedding_dropout)
+        loss = caption_loss(self.decoder, a, tokens, self.recipe)
         self.losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
         return loss
+
+    @property
+    def judged(self) -> Decoder:
+        """The weights that are validated and kept: the running mean where the recipe has one."""
+        kept = self.mean.module if self.mean else self.decoder
+        assert isinstance(kept, Decoder)
+        return kept
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Follow the weights with their mean."""
+        if self.mean:
+            self.mean.update_parameters(self.decoder)
 
     def on_train_epoch_start(self) -> None:
         """The learning rate follows from the epoch alone."""
@@ -68,7 +84,7 @@ class CaptionTraining(L.LightningModule):
     def validation_step(self, a: Tensor, _: int) -> None:
         """Caption a batch of validation images, in the precision in which the weights will be used."""
         with torch.autocast(a.device.type, enabled=False):
-            found = beam_search(self.decoder, a, self.recipe.beam_size)
+            found = beam_search(self.judged, a, self.recipe.beam_size)
         self.hypotheses += [self.captioner[0].vocabulary.decode(t for t in ids if t != END) for ids in found]
 
     def on_validation_start(self) -> None:
@@ -86,7 +102,7 @@ class CaptionTraining(L.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; the learning rate is set at each epoch's start."""
         r = self.recipe
-        return torch.optim.AdamW(self.parameters(), lr=r.lr, betas=(0.9, 0.98), weight_decay=r.weight_decay)
+        return torch.optim.AdamW(self.decoder.parameters(), lr=r.lr, betas=(0.9, 0.98), weight_decay=r.weight_decay)
 
 
 class Keeper(Callback):
@@ -116,7 +132,9 @@ class Keeper(Callback):
         print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
         if score > best:
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
-            save_captioner(module.captioner[0], self.folder / "captioner.safetensors", trained)
+            whole = module.captioner[0]
+            kept = Captioner(whole.encoder, module.judged, whole.vocabulary, whole.architecture, whole.profile)
+            save_captioner(kept, self.folder / "captioner.safetensors", trained)
         write_log(module.history, self.folder)
         with atomic(self.folder / "last.ckpt") as partial:
             trainer.save_checkpoint(partial)
@@ -147,6 +165,9 @@ def train_captioner(
     captioner = Captioner(encoder, decoder, vocabulary, architecture, profile)
     features = FeatureCache(encoder, examples, cache)
     features.fill(device)
+    mirrored = FeatureCache(encoder, train, cache, mirrored=True) if recipe.flips else None
+    if mirrored:
+        mirrored.fill(device)
 
     identity = {
         "model": f"{profile}/{architecture}",
@@ -175,7 +196,7 @@ def train_captioner(
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
-    data = EpochData(train, vocabulary, recipe, features, chunks)
+    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks)
     module.history = read_history(folder / "last.ckpt", identity)
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
@@ -249,13 +270,14 @@ class EpochData(L.LightningDataModule):
         vocabulary: Vocabulary,
         recipe: Recipe,
         features: FeatureCache,
+        mirrored: FeatureCache | None,
         val: list[list[str]],
     ) -> None:
         super().__init__()
         self.names = [e.name for e in train]
         # `<end>` is the first word not said: a caption cut short has none, or it would teach to stop in mid-sentence
         self.ids = [[[*vocabulary.encode(c), END][: MAX_WORDS + 1] for c in e.captions] for e in train]
-        self.recipe, self.features, self.val = recipe, features, val
+        self.recipe, self.features, self.mirrored, self.val = recipe, features, mirrored, val
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """A shuffling that depends on seed and epoch alone."""
@@ -278,7 +300,12 @@ class EpochData(L.LightningDataModule):
             # drawn from epoch and image alone, not from a running generator: a resumed run draws the same
             order = np.random.default_rng((self.recipe.seed, self.epoch, row)).permutation(len(captions))
             chosen += [captions[order[i % len(order)]] for i in range(self.recipe.captions)]
-        return self.features[[self.names[row] for row in rows]], pad_captions(chosen)
+        a = self.features[[self.names[row] for row in rows]]
+        if self.mirrored:
+            flips = [np.random.default_rng((self.recipe.seed, self.epoch, row, 1)).integers(2) for row in rows]
+            turned = [i for i, flip in enumerate(flips) if flip]
+            a[turned] = self.mirrored[[self.names[rows[i]] for i in turned]]
+        return a, pad_captions(chosen)
 
 
 def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
@@ -287,10 +314,10 @@ def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[START, *c] + [PAD] * (longest - len(c)) for c in captions])
 
 
-def caption_loss(model: Any, a: Tensor, tokens: Tensor, dropout: float, embedding_dropout: float) -> Tensor:
+def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe) -> Tensor:
     """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 1) → scalar."""
     features = model.encode(a)
-    embedded = F.dropout(model.embedding(tokens[:, :-1]), embedding_dropout)
+    embedded = F.dropout(model.embedding(tokens[:, :-1]), recipe.embedding_dropout)
     state = model.start(len(tokens), features.v)
     fused = []
     for t in range(embedded.shape[1]):
@@ -298,8 +325,8 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, dropout: float, embeddin
         fused.append(model.fuse(step))
     targets = tokens[:, 1:]
     spoken = targets != PAD
-    logits = model.fc(F.dropout(torch.stack(fused, dim=1)[spoken], dropout))
-    return F.cross_entropy(logits.float(), targets[spoken])
+    logits = model.fc(F.dropout(torch.stack(fused, dim=1)[spoken], recipe.dropout))
+    return F.cross_entropy(logits.float(), targets[spoken], label_smoothing=recipe.smoothing)
 
 
 def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:

@@ -23,15 +23,16 @@ class FeatureCache:
     """A memory map (n, C, grid, grid) of float16 in `folder`, filled in order; an interrupted filling goes on.
 
     The folder's name carries the encoder's fingerprint, the images' names and three of the images themselves, so that
-    features of another encoder or of redrawn pictures are not taken for these.
+    features of another encoder or of redrawn pictures are not taken for these. mirrored: of the images turned left to
+    right.
     """
 
-    def __init__(self, encoder: Encoder, examples: Sequence[Example], folder: Path) -> None:
-        self.encoder, self.examples = encoder, examples
+    def __init__(self, encoder: Encoder, examples: Sequence[Example], folder: Path, mirrored: bool = False) -> None:
+        self.encoder, self.examples, self.mirrored = encoder, examples, mirrored
         data = hashlib.sha256("\n".join(e.name for e in examples).encode())
         for example in (examples[0], examples[len(examples) // 2], examples[-1]):
             data.update(example.image().numpy().tobytes())
-        self.folder = folder / f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}"
+        self.folder = folder / f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}{'-mirrored' * mirrored}"
         self.index = {example.name: i for i, example in enumerate(examples)}
         self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
 
@@ -47,7 +48,8 @@ class FeatureCache:
             task = progress.add_task("image features", total=len(self.examples), completed=done)
             for start in range(done, len(self.examples), BATCH):
                 images = [encoder.normalise(e.image()) for e in self.examples[start : start + BATCH]]
-                batch = torch.cat(images).contiguous(memory_format=torch.channels_last)
+                batch = torch.cat(images)
+                batch = (batch.flip(3) if self.mirrored else batch).contiguous(memory_format=torch.channels_last)
                 with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
                     a = encoder(batch)
                 store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()

@@ -21,6 +21,9 @@ class Recipe(BaseModel):
     weight_decay: float = 1e-4
     dropout: float = Field(default=0.5, description="of what fc reads")
     embedding_dropout: float = 0.3
+    smoothing: float = Field(default=0.0, ge=0, lt=1, description="of the targets: this much for all words together")
+    average: float = Field(default=0.0, ge=0, lt=1, description="a step's memory of the mean weights judged; 0: none")
+    flips: bool = Field(default=False, description="every other time, an image is seen mirrored")
     clip: float = Field(default=2.0, description="norm to which gradients are clipped")
     val_images: int = Field(default=500, description="validation images captioned after every epoch")
     beam_size: int = 3
