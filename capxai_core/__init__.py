@@ -3,12 +3,14 @@
 from capxai_core.data.images import load_image
 from capxai_core.data.scenes import Scene, export_coco, load_scenes, sample_scene
 from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, RequestError
+from capxai_core.evaluate.results import load_results
 from capxai_core.evaluate.support import say, support_counts
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.explainable import Caption, Explainable, Unrolled
 from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
+from capxai_core.views.charts import figure_curves, figure_intervals, figure_roc, table_intervals
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import figure_words, table_words
 from capxai_core.views.page import write_gallery, write_page
@@ -33,17 +35,22 @@ __all__ = [
     "explain",
     "explain_batch",
     "export_coco",
+    "figure_curves",
+    "figure_intervals",
     "figure_objects",
+    "figure_roc",
     "figure_scenes",
     "figure_words",
     "load_captioner",
     "load_examples",
     "load_image",
+    "load_results",
     "load_scenes",
     "mean_relevance",
     "sample_scene",
     "say",
     "support_counts",
+    "table_intervals",
     "table_words",
     "write_gallery",
     "write_page",

@@ -73,14 +73,14 @@ def stream(
             pd.DataFrame(made).to_parquet(partial / f"{name}.parquet", index=False)
         partial.rename(part)
     names = sorted({path.stem for path in folder.glob("part-????/*.parquet")})
-    return {name: _read(folder, name) for name in names}
+    return {name: found for name in names if (found := read_records(folder, name)) is not None}
 
 
-def _read(folder: Path, table: str) -> pd.DataFrame:
-    """A table of all parts, in the order of the images."""
+def read_records(folder: Path, table: str) -> pd.DataFrame | None:
+    """A table of all parts in `folder`, in the order of the images; None where no part has it."""
     parts = [pd.read_parquet(path) for path in sorted(folder.glob(f"part-????/{table}.parquet"))]
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else (parts[0] if parts else pd.DataFrame())
+    return pd.concat(filled, ignore_index=True) if filled else (parts[0] if parts else None)
 
 
 def _agree(path: Path, provenance: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import alt_text, check_row, label
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas.io.formats.style import Styler
@@ -51,17 +52,17 @@ def _colormap(name: str, stops: Stops) -> LinearSegmentedColormap:
 DIVERGING = _colormap("capxai_diverging", DIVERGING_STOPS)
 SEQUENTIAL = _colormap("capxai_sequential", SEQUENTIAL_STOPS)
 
-_INK, _NEUTRAL = "#1b1f24", "#73797f"  # on tints; on whatever the page is, light or dark
+_INK, NEUTRAL = "#1b1f24", "#73797f"  # on tints; on whatever the page is, light or dark
 STYLE: Any = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "font.size": 11,
-    "text.color": _NEUTRAL,
-    "axes.labelcolor": _NEUTRAL,
-    "axes.edgecolor": _NEUTRAL,
-    "xtick.color": _NEUTRAL,
-    "ytick.color": _NEUTRAL,
+    "text.color": NEUTRAL,
+    "axes.labelcolor": NEUTRAL,
+    "axes.edgecolor": NEUTRAL,
+    "xtick.color": NEUTRAL,
+    "ytick.color": NEUTRAL,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
@@ -72,10 +73,14 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Plate:
-    """A finished figure and what it shows in words; a notebook displays it as a picture with that alt text."""
+    """A finished figure and what it shows in words; a notebook displays it as a picture with that alt text.
+
+    data: the numbers it shows, offered for download beneath it.
+    """
 
     figure: "Figure"
     alt: str
+    data: "pd.DataFrame | None" = None
 
     def _repr_html_(self) -> str:
         from matplotlib import rc_context
@@ -85,7 +90,14 @@ class Plate:
             self.figure.savefig(file, format="webp", pil_kwargs={"quality": 90})
         data = base64.b64encode(file.getvalue()).decode()
         width = round(self.figure.get_figwidth() * 96)
-        return f'<img src="data:image/webp;base64,{data}" alt="{html.escape(self.alt)}" width="{width}">'
+        picture = f'<img src="data:image/webp;base64,{data}" alt="{html.escape(self.alt)}" width="{width}">'
+        return picture if self.data is None else picture + download(self.data)
+
+
+def download(table: "pd.DataFrame") -> str:
+    """A link that holds a table as CSV."""
+    text = base64.b64encode(table.to_csv(index=False, float_format="%.6g").encode()).decode()
+    return f'<p class="capxai-data"><a download="data.csv" href="data:text/csv;base64,{text}">the numbers (CSV)</a></p>'
 
 
 def overlay(image: Tensor, heat: Tensor, signed: bool) -> np.ndarray:

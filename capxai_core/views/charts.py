@@ -1,0 +1,193 @@
+"""Figures and tables of results: values with their intervals, curves, and what each says in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from capxai_core.methods import METHODS
+from capxai_core.views.alt import number
+from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+# Apart for every kind of colour vision, on white and on dark; markers and dashes tell the same without colour.
+COLOURS = {
+    "lrp": "#d95f02",
+    "gradcam": "#1f78b4",
+    "guided_gradcam": "#1b9e77",
+    "guided_backprop": "#66a61e",
+    "attention": "#8c6bb1",
+    "gradient": "#a6761d",
+    "gradient_input": "#b8860b",
+    "integrated_gradients": "#e7298a",
+    "occlusion": "#7f7f7f",
+}
+OTHERS = ("#636363", "#8f8f8f", "#a8a8a8", "#bdbdbd")  # what is no method: baselines and controls
+SERIES = ("#d95f02", "#1f78b4", "#1b9e77", "#8c6bb1")  # what is not told apart by method: models, arms
+MARKERS = "osD^vPX*<>"
+NAMES = {
+    "uniform": "uniform map",
+    "centre": "centre of the picture",
+    "edges_attention": "edges × attention",
+    "random": "at random",
+    "nearest": "the nearest words",
+    "grid_td": "grid-TD",
+    "adaptive": "adaptive attention",
+}
+
+
+def name_of(key: str) -> str:
+    """How a method, baseline or model is written for readers."""
+    return METHODS[key].label if key in METHODS else NAMES.get(key, key)
+
+
+def said(row: Mapping[Any, Any]) -> str:
+    """A value with its interval, as in 0.61 [0.55, 0.66]; a dash where there is none."""
+    if pd.isna(row["value"]):
+        return "–"
+    value = number(row["value"])
+    return value if pd.isna(row["low"]) else f"{value} [{number(row['low'])}, {number(row['high'])}]"
+
+
+def colours_of(keys: Sequence[str]) -> dict[str, str]:
+    """A colour for each key: a method's own, grey for baselines beside methods, else one of a series."""
+    spare = iter(OTHERS * 9 if any(key in COLOURS for key in keys) else SERIES * 9)
+    return {key: COLOURS.get(key) or next(spare) for key in keys}
+
+
+def figure_intervals(
+    table: pd.DataFrame,
+    by: str,
+    measured: str,
+    hue: str = "",
+    reference: float | None = None,
+    printed: str = "",
+    title: str = "",
+) -> Plate:
+    """A row for each value of the column `by`: its value as a point on its 95 % interval.
+
+    table: columns `by`, value, low, high, and n where there is one. measured: what the axis shows. hue: a column that
+    tells points of a row apart. reference: a line, as at what chance gives. printed: a column with the paper's value,
+    drawn as an open diamond.
+    """
+    import matplotlib.pyplot as plt
+
+    table = table.dropna(subset="value")
+    keys, hues = list(dict.fromkeys(table[by])), list(dict.fromkeys(table[hue])) if hue else [""]
+    colours = colours_of(hues if hue else keys)
+    with plt.rc_context(STYLE):
+        height = 0.8 + len(keys) * (0.18 + 0.17 * len(hues))
+        figure, ax = plt.subplots(figsize=(7, height), layout="constrained")
+        for j, one in enumerate(hues):
+            part = table[table[hue] == one] if hue else table
+            for row in part.to_dict("records"):
+                y = keys.index(row[by]) + (j - (len(hues) - 1) / 2) * 0.24
+                colour = colours[one if hue else row[by]]
+                ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+                marker = MARKERS[j % len(MARKERS)]
+                ax.plot(row["value"], y, marker, color=colour, ms=6, label=name_of(str(one)) if hue else None)
+                if printed and pd.notna(row[printed]):
+                    ax.plot(row[printed], y, "D", mfc="none", mec=NEUTRAL, ms=8, label="the paper’s")
+        if reference is not None:
+            ax.axvline(reference, color=NEUTRAL, lw=1, ls=":")
+        ax.set_yticks(range(len(keys)), [name_of(str(key)) for key in keys])
+        ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel=measured, title=title)
+        ax.grid(axis="x", alpha=0.25)
+        _legend(ax)
+        plt.close(figure)
+    lines = [
+        f"{name_of(str(row[by]))}{', ' + name_of(str(row[hue])) if hue else ''} {said(row)}"
+        for row in table.to_dict("records")
+    ]
+    mark = "" if reference is None else f" A line marks {number(reference)}."
+    return Plate(figure, f"{title + ': ' if title else ''}{measured}. {'; '.join(lines)}.{mark}", table)
+
+
+def figure_curves(
+    table: pd.DataFrame, x: str, by: str, axes: tuple[str, str], dashed: str = "", title: str = "", y: str = "value"
+) -> Plate:
+    """A line for each value of the column `by` along `x`, with its 95 % interval as a band where there is one.
+
+    axes: what the two axes show. dashed: a column that is true of lines to be drawn dashed and without a band.
+    """
+    import matplotlib.pyplot as plt
+
+    table = table.dropna(subset=y)
+    keys = list(dict.fromkeys(table[by]))
+    colours, lines = colours_of(keys), []
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+        for i, key in enumerate(keys):
+            of_key = table[table[by] == key]
+            for broken, part in of_key.groupby(of_key[dashed].astype(bool)) if dashed else [(False, of_key)]:
+                part = part.sort_values(x, kind="stable")
+                style: Any = (
+                    {"ls": "--", "lw": 1.2} if broken else {"ls": "-", "marker": MARKERS[i % len(MARKERS)], "ms": 4}
+                )
+                name = name_of(str(key)) + (" (negative evidence)" if broken else "")
+                ax.plot(part[x], part[y], color=colours[key], label=name, **style)
+                if not broken and {"low", "high"} <= {*part.columns}:
+                    ax.fill_between(part[x], part["low"], part["high"], color=colours[key], alpha=0.15, lw=0)
+                first, last = part.iloc[0], part.iloc[-1]
+                lines.append(f"{name} from {number(first[y])} at {first[x]:g} to {number(last[y])} at {last[x]:g}")
+        ax.set(xlabel=axes[0], ylabel=axes[1], title=title)
+        ax.grid(alpha=0.25)
+        _legend(ax, outside=len(lines) > 5)
+        plt.close(figure)
+    return Plate(figure, f"{title + ': ' if title else ''}{axes[1]} by {axes[0]}. {'; '.join(lines)}.", table)
+
+
+def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") -> Plate:
+    """Figure 7: ROC curves. points: columns label, fpr, tpr; areas: the area of each label, in words."""
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+        ax.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=":")
+        for (name, area), colour, dashes in zip(
+            areas.items(), (*SERIES, *COLOURS.values()), "-----------", strict=False
+        ):
+            part = points[points["label"] == name]
+            ax.plot(part["fpr"], part["tpr"], dashes, color=colour, lw=1.6, label=f"{name} {area}")
+        ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title, aspect="equal")
+        _legend(ax, outside=True)
+        plt.close(figure)
+    curves = "; ".join(f"{name} {area}" for name, area in areas.items())
+    return Plate(figure, f"{title + ': ' if title else ''}ROC curves with the areas under them: {curves}.", points)
+
+
+def table_intervals(
+    table: pd.DataFrame, rows: str, columns: str = "", caption: str = "", extra: Sequence[str] = ()
+) -> "Styler":
+    """Values with their intervals and n as a table; `columns`: whose values become the columns. `.data` has the text.
+
+    extra: further columns to show as they are, where `columns` is not given.
+    """
+    import hashlib
+    import html
+
+    told = table.assign(said=[said(row) for row in table.to_dict("records")])
+    told[rows] = [name_of(str(key)) for key in told[rows]]
+    if columns:
+        told[columns] = [name_of(str(key)) for key in told[columns]]
+        order, across = list(dict.fromkeys(told[rows])), list(dict.fromkeys(told[columns]))
+        shown = told.pivot(index=rows, columns=columns, values="said").reindex(index=order, columns=across).fillna("–")
+        shown.index.name = shown.columns.name = None
+    else:
+        kept = told.assign(**{"value [95 %]": told["said"]})[[rows, "value [95 %]", *extra, "n", "images"]]
+        shown = kept.set_index(rows)
+        shown.index.name = None
+    key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
+    styler = shown.style.format(escape="html", na_rep="–", precision=3).format_index(escape="html")
+    return styler.set_caption(html.escape(caption)).set_uuid(key)
+
+
+def _legend(ax: Any, outside: bool = False) -> None:
+    """One entry for each name, if there is any."""
+    handles, names = ax.get_legend_handles_labels()
+    entries = dict(zip(names, handles, strict=True))
+    if entries:
+        place: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if outside else {}
+        ax.legend(entries.values(), entries.keys(), fontsize=9, **place)
