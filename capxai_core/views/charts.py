@@ -1,10 +1,16 @@
-"""Figures and tables of results: values with their intervals, curves, and what each says in words."""
+"""Figures and tables of results: values with their intervals, curves, verdicts, and what each says in words."""
 
+import hashlib
+import html
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from capxai_core.errors import DataError, RequestError
+from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
 from capxai_core.methods import METHODS
 from capxai_core.views.alt import number
 from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
@@ -35,7 +41,18 @@ NAMES = {
     "nearest": "the nearest words",
     "grid_td": "grid-TD",
     "adaptive": "adaptive attention",
+    "+": "positive evidence",
+    "-": "negative evidence",
+    "mean_abs": "mean |E|",
 }
+# Blue for what came out, orange for what did not, as in the maps; the words say it too.
+TINTS = {
+    "reproduced": "background-color: #6baed670",
+    "in direction": "background-color: #6baed635",
+    "not": "background-color: #fdae6b60",
+}
+OPEN = ("contradicted", "undecided at this n")  # why a claim is not reproduced, as the ledger ends its notes
+_NUMBERS = re.compile(r" (\S+ \[[^]]*\])")
 
 
 def name_of(key: str) -> str:
@@ -165,9 +182,6 @@ def table_intervals(
 
     extra: further columns to show as they are, where `columns` is not given.
     """
-    import hashlib
-    import html
-
     told = table.assign(said=[said(row) for row in table.to_dict("records")])
     told[rows] = [name_of(str(key)) for key in told[rows]]
     if columns:
@@ -179,6 +193,53 @@ def table_intervals(
         kept = told.assign(**{"value [95 %]": told["said"]})[[rows, "value [95 %]", *extra, "n", "images"]]
         shown = kept.set_index(rows)
         shown.index.name = None
+    return _styled(shown, caption)
+
+
+def verdicts(results: Path, profile: str, chapter: str) -> "Styler":
+    """What the paper claims in a chapter, as `4b_masking`, and what came out: a row a claim, a column a model.
+
+    results: the folder above those of the profiles. A claim that does not fit its table is told so, not judged.
+    `RequestError` where no claim names the chapter. `.data` has the text.
+    """
+    mine = [claim for claim in claims() if claim.chapter == f"book/{chapter}"]
+    if not mine:
+        raise RequestError(f"no claim of the paper is judged in a chapter '{chapter}'")
+    rows, tints = {}, {}
+    for claim in mine:
+        try:
+            judged = ledger(results, [profile], [claim]).to_dict("records")
+        except DataError as error:
+            judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
+        of = {row["model"]: row for row in judged}
+        found = {model: of.get(model, judged[0]) for model in ("adaptive", "grid_td")}
+        about = f"{claim.says}\n({claim.remark})" if claim.remark else claim.says
+        rows[about] = {"paper": claim.printed} | {name_of(m): _outcome(claim, row) for m, row in found.items()}
+        tints[about] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
+    shown = pd.DataFrame(rows).T
+    styler = _styled(shown, f"What the paper claims, and what came out on {profile}")
+    tinted = pd.DataFrame(tints).T.reindex(columns=shown.columns)
+    lines: Any = {"selector": "th, td", "props": "text-align: left; white-space: pre-line; vertical-align: top"}
+    return styler.set_table_styles([lines]).apply(lambda _: tinted, axis=None)
+
+
+def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:
+    """The verdict on a claim, what it was judged by, and n, a line each."""
+    note = str(row["note"]).removesuffix(claim.remark).rstrip("; ")
+    reading = "" if pd.isna(row["value"]) else str(Reading(row["value"], row["low"], row["high"]))
+    if row["verdict"] == "not tested":
+        head = f"not tested: {note}"
+    else:
+        by, _, why = note.rpartition(": ") if note.endswith(OPEN) else (note, "", "")
+        head = "not reproduced" if row["verdict"] == "not" else row["verdict"]
+        head, named = f"{head}: {why}".rstrip(": "), " ".join(map(name_of, by.split(" ")))
+        reading = _NUMBERS.sub(r": \1", named if " against " in by else f"{named} {reading}").strip(": ")
+    counted = f"n = {row['n']:,}" if claim.table and reading else ""
+    return "\n".join(filter(None, (head, re.sub(r"-(?=\d)", "−", reading), counted)))
+
+
+def _styled(shown: pd.DataFrame, caption: str) -> "Styler":
+    """Nothing in it is taken for HTML; its id is the same each time."""
     key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
     styler = shown.style.format(escape="html", na_rep="–", precision=3).format_index(escape="html")
     return styler.set_caption(html.escape(caption)).set_uuid(key)
