@@ -144,6 +144,71 @@ def test_the_headline_speaks_of_shares_only_where_they_are(
     assert page.locator(".seen").text_content() == headline
 
 
+def test_a_method_without_an_account_tells_what_it_has_in_its_place(view: Locator) -> None:
+    choose(view, 6)
+    view.get_by_text("Grad-CAM", exact=True).click()
+    scores = explained()[1].words[6, :7]
+    most = int(scores.abs().argmax())
+    told = view.locator(".instead")
+    assert told.locator("dt").count() == 5
+    assert told.locator("dt").first.inner_text() == ["<start>", *WORDS][most]
+    assert told.locator("dd").first.inner_text() == f"{scores[most]:+.2f}".replace("-", "−")
+    view.get_by_text("Attention", exact=True).click()
+    beta = float(explained()[2].caption.beta[6])
+    assert f"{round(100 * (1 - beta))}\u202f%" in told.locator("dd").first.inner_text()
+
+
+def side_by_side(view: Locator) -> list[tuple[str, list[str], str]]:
+    """Map, tints of the words before and sentence of every side."""
+    tints = "all => all.map(one => getComputedStyle(one).backgroundColor)"
+    return [
+        (heat(side), side.locator(".before .token").evaluate_all(tints), side.locator(".status").inner_text())
+        for side in view.locator(".side").all()
+    ]
+
+
+def test_two_methods_explain_the_same_word_beside_each_other(view: Locator) -> None:
+    choose(view, 6)
+    button = view.get_by_role("button", name="Compare two")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.click()
+    lrp, gradcam = side_by_side(view)
+    assert "LRP for “shirt”" in lrp[2] and "Grad-CAM for “shirt”" in gradcam[2]
+    assert all(one != other for one, other in zip(lrp, gradcam, strict=True))
+    assert len(lrp[1]) == len(gradcam[1]) == 7
+    assert "picture" in view.locator(".side").first.locator(".seen").inner_text()
+    assert view.locator(".account:visible").count() == view.locator(".instead:visible").count() == 1
+    first, second = (side.bounding_box() for side in view.locator(".frame").all())
+    assert first["y"] == second["y"] and second["x"] > first["x"] + first["width"]
+    choose(view, 2)
+    assert all("for “dog”" in said for *_, said in side_by_side(view))
+    button.click()
+    assert view.locator("canvas").count() == 1
+
+
+def test_methods_compared_are_chosen_by_keyboard_and_change_places(view: Locator) -> None:
+    view.get_by_role("button", name="Compare two").focus()
+    keys = view.page.keyboard
+    keys.press("Space")
+    view.get_by_role("radiogroup", name="Compared method").get_by_role("radio", checked=True).focus()
+    keys.press("ArrowRight")
+    assert "Attention for" in side_by_side(view)[1][2]
+    assert "gives earlier words no relevance" in view.locator(".before").nth(1).inner_text()
+    keys.press("ArrowRight")  # round to LRP, which the left side shows
+    assert [said.split(" for")[0] for *_, said in side_by_side(view)] == ["Attention", "LRP"]
+    assert view.page.evaluate("document.activeElement.value") == "lrp"
+
+
+def test_two_methods_stand_above_each_other_on_a_phone_and_both_are_printed(view: Locator) -> None:
+    view.get_by_role("button", name="Compare two").click()
+    view.page.set_viewport_size({"width": 380, "height": 800})
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= 380
+    first, second = (side.bounding_box() for side in view.locator(".frame").all())
+    assert first["x"] == second["x"] and second["y"] > first["y"] + first["height"]
+    view.page.emulate_media(media="print")
+    assert view.locator(".all li").count() == 2 * (len(WORDS) + 1)
+
+
 def test_a_caption_without_words_is_shown(page: Page, tmp_path: Path) -> None:
     page.goto(write_page(tmp_path / "page.html", [("dog.jpg", picture(), explained(()))], "Nothing said").as_uri())
     view = page.locator(".explorer")
@@ -268,12 +333,11 @@ def test_a_gallery_leads_to_a_picture_and_back(page: Page, tmp_path: Path) -> No
 def test_live_the_widget_follows_python_and_tells_it(page: Page, tmp_path: Path) -> None:
     """The same module with a model as anywidget gives it: traits set from outside are drawn, choices are reported."""
     view = Explorer(picture(), explained())
-    traits = {"data": view.data, "word": 0, "method": "lrp", "opacity": 0.9}
-    script = (Path(__file__).parents[1] / "capxai_core" / "views" / "explorer.js").read_text()
+    traits = {"data": view.data, "word": 0, "method": "lrp", "compare": "", "opacity": 0.9}
     live = tmp_path / "live.html"
     live.write_text(
         "<!doctype html><meta charset=utf-8><link rel=icon href='data:,'><div id=out></div><script type=module>"
-        + script.replace("export default { render };", "window.render = render;")
+        + view._esm.replace("export default { render: live(draw) };", "window.render = live(draw);")
         + "</script>"
     )
     page.goto(live.as_uri())
@@ -293,6 +357,9 @@ def test_live_the_widget_follows_python_and_tells_it(page: Page, tmp_path: Path)
     assert page.evaluate("[model.get('word'), saved]") == [3, 1]
     page.evaluate("model.set('method', 'attention')")
     assert "Attention for “is”" in shown.locator(".status").inner_text()
+    page.evaluate("model.set('compare', 'lrp')")
+    assert len(side_by_side(shown)) == 2
+    page.evaluate("model.set('compare', '')")
     other = Explorer(picture(), explained(("two", "cats")))
     page.evaluate("data => { model.set('word', 0); model.set('method', 'lrp'); model.set('data', data); }", other.data)
     shown.get_by_text("cats", exact=True).first.wait_for()

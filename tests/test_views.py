@@ -185,7 +185,7 @@ def test_scales_darken_steadily_and_leave_zero_transparent() -> None:
 
 
 def test_tinted_words_stay_legible_in_light_and_dark() -> None:
-    css = (Path(heatmap.__file__).parent / "explorer.css").read_text()
+    css = (Path(heatmap.__file__).parent / "view.css").read_text()
 
     def pair(name: str) -> list[np.ndarray]:
         both = re.search(rf"--{name}: light-dark\(#(\w+), #(\w+)\)", css).groups()
@@ -330,8 +330,12 @@ def test_word_method_and_opacity_are_set_and_read() -> None:
         view.word = 8
     with pytest.raises(RequestError, match=r"method='lpr'.*lrp, gradcam, attention"):
         view.method = "lpr"
+    view.compare = "gradcam"
+    assert state(view.to_html())["compare"] == "gradcam"
+    with pytest.raises(RequestError, match=r"compare='lpr'.*lrp, gradcam, attention"):
+        view.compare = "lpr"
     view.show(picture(), explained(positions=(1,)))
-    assert view.word == 0
+    assert (view.word, view.compare) == (0, "")
 
 
 def test_explanations_of_different_words_are_refused() -> None:

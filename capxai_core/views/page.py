@@ -10,7 +10,8 @@ from torch import Tensor
 
 from capxai_core.files import atomic
 from capxai_core.methods.explanation import Explanation
-from capxai_core.views.explorer import Explorer, picture_uri
+from capxai_core.views.explorer import Explorer
+from capxai_core.views.view import picture_uri
 
 Entry = tuple[str, Tensor, Sequence[Explanation]]  # title, picture (3, H, W) in [0, 1], one explanation a method
 

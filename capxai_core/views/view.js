@@ -1,0 +1,144 @@
+// What the views share: numbers, elements, maps, a stand-in for a model where no kernel runs.
+
+// Numbers that stand together share their decimals: hundredths, or two digits of the largest below 0.1.
+function writer(values) {
+  const most = Math.max(...values.map(Math.abs));
+  const size = most ? Math.floor(Math.log10(most)) : 0;
+  const digits = (v) => (size < -4 ? v.toExponential(1) : v.toFixed(Math.max(2, 1 - size)));
+  return (v, plus = "+") => (v < 0 ? "−" : plus) + digits(Math.abs(v)).replace("-", "−");
+}
+const percent = (v) => `${Math.round(100 * v)}\u202f%`.replace("-", "−");
+
+function make(tag, className, text, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text != null) node.textContent = text;
+  node.append(...children);
+  return node;
+}
+
+const unique = () => Math.random().toString(36).slice(2);
+
+// 8-bit maps of all words, inflated: rows of differences become rows of values in -127 … 127.
+async function inflate({ maps, width }) {
+  const packed = Uint8Array.from(atob(maps), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const levels = new Int8Array(await new Response(stream).arrayBuffer());
+  for (let i = 0; i < levels.length; i++) if (i % width) levels[i] += levels[i - 1];
+  return levels;
+}
+
+function colour(stops, x) {
+  const k = Math.max(1, stops.findIndex(([at]) => at >= x));
+  const [[x0, a], [x1, b]] = [stops[k - 1], stops[k]];
+  return a.map((c, i) => c + ((b[i] - c) * (x - x0)) / (x1 - x0));
+}
+
+// One map of `levels`; with a threshold only the positive evidence above that share of its maximum.
+function paint(canvas, { width, height }, levels, row, stops, threshold) {
+  const table = Array.from({ length: 255 }, (_, k) => colour(stops, Math.max(stops[0][0], (k - 127) / 127)));
+  const pixels = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    const level = levels[row * width * height + i];
+    if (threshold != null && level <= 127 * threshold) continue;
+    const [r, g, b, a] = table[level + 127];
+    pixels.data.set([r, g, b, 255 * a], 4 * i);
+  }
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+}
+
+const gradient = (stops) => {
+  const [low, high] = [stops[0][0], stops.at(-1)[0]];
+  return `linear-gradient(to right, ${stops.map(([x, c]) => `rgba(${c}) ${(100 * (x - low)) / (high - low)}%`)})`;
+};
+
+// A picture, a map over it, and the map's scale.
+function stage({ src, alt, aspect, fade, stops }) {
+  const picture = make("img");
+  Object.assign(picture, { src, alt });
+  const canvas = make("canvas");
+  canvas.setAttribute("role", "img");
+  const frame = make("div", "frame", null, picture, canvas);
+  frame.style.aspectRatio = aspect;
+  const bar = make("div", "bar", null, make("i"));
+  const ticks = make("div", "ticks");
+  const unit = make("p", "unit");
+  return {
+    node: make("div", "stage", null, frame, bar, ticks, unit),
+    frame,
+    show(method, levels, row, opacity, threshold = null) {
+      const scale = stops[method.signed ? "signed" : "unsigned"];
+      paint(canvas, method, levels, row, scale, threshold);
+      canvas.setAttribute("aria-label", method.alt[row]);
+      canvas.style.opacity = opacity;
+      picture.style.setProperty("filter", `grayscale(${opacity})`, "important"); // themes dim pictures
+      picture.style.opacity = 1 - fade * opacity;
+      bar.firstChild.style.background = gradient(scale);
+      const peak = method.peak[row];
+      const write = writer([peak]);
+      const numbers = method.signed ? [write(-peak), "0", write(peak)] : ["0", write(peak, "")];
+      ticks.replaceChildren(...numbers.map((text) => make("span", "", text)));
+      unit.textContent = (method.signed ? "against · for the word, per pixel" : "weight (has no sign)")
+        + (method.block > 1 ? `, mean of ${method.block} × ${method.block} pixels` : "");
+    },
+  };
+}
+
+// A group of native radio buttons: arrow keys, focus and state come with them.
+function choices(name, className, label) {
+  const group = make("div", className);
+  group.setAttribute("role", "radiogroup");
+  group.setAttribute("aria-label", label);
+  group.offer = (value, text, choose) => {
+    const input = make("input");
+    Object.assign(input, { type: "radio", name, value });
+    input.addEventListener("change", () => choose(value));
+    const option = make("label", "option", null, input, make("span", "text", text));
+    group.append(option);
+    return option;
+  };
+  group.mark = (value) => {
+    for (const input of group.querySelectorAll("input")) input.checked = input.value === String(value);
+  };
+  return group;
+}
+
+// What stands in for a kernel's model: state, and who wants to hear of its changes.
+function stand(state) {
+  const heard = {};
+  return {
+    get: (trait) => state[trait],
+    set: (trait, value) => { state[trait] = value; (heard[`change:${trait}`] ?? []).forEach((listen) => listen()); },
+    save_changes: () => {},
+    on: (event, listen) => { (heard[event] ??= []).push(listen); },
+  };
+}
+
+// How anywidget wants a view: `draw` fills the element and returns what follows a change of one of its `traits`.
+const live = (draw) => async ({ model, el }) => {
+  el.classList.add("capxai");
+  let update;
+  const start = async () => {
+    update = () => {}; // what is shown no longer belongs to the data
+    update = await draw(model, el);
+  };
+  await start();
+  for (const trait of draw.traits) model.on(`change:${trait}`, () => update());
+  model.on("change:data", start);
+};
+
+// The choice of a reader: seen at once, and told to Python.
+const chooser = (model) => (trait, value) => {
+  model.set(trait, value);
+  model.save_changes();
+};
+
+function still(draw, key) {
+  const el = document.querySelector(`[data-capxai="${key}"]`);
+  el.removeAttribute("data-capxai"); // the same view may stand twice on a page
+  const state = JSON.parse(document.getElementById(`capxai-${key}`).textContent);
+  state.data.pictures = Array.from(el.querySelectorAll("img"), (image) => image.src);
+  live(draw)({ el, model: stand(state) });
+}
