@@ -14,7 +14,8 @@ help: ## list the targets
 
 setup: .venv/installed ## make .venv and install what requirements.lock pins (once; about 7 GB)
 
-book: .venv/installed ## execute every notebook and build the book into _build/html (PARAMETERS="-p seed 2")
+book: .venv/installed ## make every table, execute every notebook, build the book into _build/html (PARAMETERS="-p seed 2")
+	$(BIN)/capxai evaluate --profile scenes --again
 	$(BIN)/capxai run $(PARAMETERS)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -W -n --keep-going

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from capxai_core.errors import CapxaiError, ImageError, RequestError
+from capxai_core.errors import CapxaiError, DataError, ImageError, RequestError
 from capxai_core.files import atomic
 
 if TYPE_CHECKING:
@@ -241,15 +241,24 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(help="adaptive or grid_td; default: both.")] = None,
     n: Annotated[
         int, typer.Option(min=2, help="Images of the test split; of scenes, three of four from its part `counter`.")
-    ] = 300,
-    subset: Annotated[int, typer.Option(min=2, help="Of these, images that are looked at many times.")] = 48,
+    ] = 256,
+    subset: Annotated[int, typer.Option(min=2, help="Of these, images that are looked at many times.")] = 32,
     out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core, and 1 with a GPU.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")
+    ] = False,
 ) -> None:
     """Make every table of the evaluation (goes on where it was interrupted)."""
+    import shutil
+
+    import joblib
+    import torch
+
+    from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
-    from capxai_core.evaluate.suite import provenance_of
     from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
     from capxai_core.pipeline.profiles import evaluation_examples, find_profile
     from capxai_core.training.card import fingerprint
@@ -257,14 +266,52 @@ def evaluate(
     judged, training = evaluation_examples(profile, n, data)
     if len(judged) < n:
         print(f"there are {len(judged)} images to evaluate on, not {n}", file=sys.stderr)
-    models = {name: load_captioner(f"{profile}/{name}", data=data) for name in model or DECODERS}
-    for name, captioner in models.items():
-        weights = find_weights(f"{profile}/{name}")
+    evaluations = []
+    for name in model or DECODERS:
+        captioner, weights = load_captioner(f"{profile}/{name}", data=data), find_weights(f"{profile}/{name}")
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
-        folder = out / profile / name
         given = {"beam_size": 3, "min_count": find_profile(profile).recipe.min_count}
-        judge(captioner, judged, training, folder, provenance, given, subset, seed)
-        print(folder)
+        evaluation = Evaluation(
+            captioner, judged, training, out / profile / name, provenance, given, min(subset, len(judged)), seed
+        )
+        try:
+            evaluation.tasks()
+        except DataError:
+            if not again:
+                raise
+            shutil.rmtree(evaluation.folder)
+        evaluations.append(evaluation)
+    judge(evaluations, jobs or (1 if torch.cuda.is_available() else joblib.cpu_count()))
+    for evaluation in evaluations:
+        print(evaluation.folder)
+
+
+@app.command()
+def tune(
+    profile: Annotated[str, typer.Option(help="Whose captioner and data: scenes, flickr8k …")] = "scenes",
+    model: Annotated[str, typer.Option(help="adaptive (the paper's) or grid_td.")] = "adaptive",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
+    variants: Annotated[int, typer.Option(min=0, help="Runs of each other reading of eq. (15).")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for tables, by profile and model.")] = Path("results"),
+    data: DataOption = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+) -> None:
+    """LRP inference: tune a captioner on its own explanations, and judge what that gives (goes on where it was)."""
+    import joblib
+
+    from capxai_core.evaluate.suite import provenance_of
+    from capxai_core.models.captioner import find_weights, load_captioner
+    from capxai_core.pipeline.profiles import data_root, find_profile
+    from capxai_core.pipeline.tuning import tune as run_arms
+    from capxai_core.training.card import fingerprint
+
+    chosen, name = find_profile(profile), f"{profile}/{model}"
+    captioner = load_captioner(name, data=data)
+    examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
+    provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
+    runs, results = Path("runs") / profile / model / "tuned", out / profile / model
+    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, seeds, variants, jobs or joblib.cpu_count())
+    print(results / "fine_tuning.csv")
 
 
 @app.command()

@@ -14,9 +14,10 @@ def model() -> Captioner:
     return cx.load_captioner("scenes/grid_td")
 
 
-def run(model: Captioner, folder: Path) -> dict[str, bytes]:
+def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
     examples = cx.load_scenes("counter", 5, seed=3)
-    suite.evaluate(model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3}, subset=2)
+    arguments = (model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3})
+    suite.evaluate([suite.Evaluation(*arguments, subset=2)], jobs)
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
 
 
@@ -40,15 +41,16 @@ def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_p
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut" / "records").glob("*/part-????/*")}
     assert len({path.parent for path in kept}) == 2
     monkeypatch.setattr(suite, "explained", original)
-    assert run(model, tmp_path / "cut") == whole
+    assert run(model, tmp_path / "cut", jobs=2) == whole  # however many share the work
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())  # nothing was done twice
 
 
 def test_results_of_something_else_are_not_mixed_in(model, tmp_path):
     examples = cx.load_scenes("test", 2)
     rows = {"t": [{"image": e.name} for e in examples]}
-    records.stream(tmp_path, examples, lambda part: rows, {"seed": 1}, "a test")
+    for task in records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}):
+        task()
     with pytest.raises(cx.DataError, match="another seed"):
-        records.stream(tmp_path, examples, lambda part: rows, {"seed": 2}, "a test")
-    again = records.stream(tmp_path, examples, lambda part: pytest.fail("made twice"), {"seed": 1}, "a test")
-    assert list(again["t"].image) == [e.name for e in examples]
+        records.parts(tmp_path, examples, lambda part: rows, {"seed": 2})
+    assert not records.parts(tmp_path, examples, lambda part: rows, {"seed": 1})
+    assert list(records.read_records(tmp_path, "t").image) == [e.name for e in examples]

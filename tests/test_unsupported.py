@@ -11,7 +11,7 @@ import torch
 from small import captioner, picture
 
 from capxai_core.evaluate import unsupported
-from capxai_core.evaluate.records import Explained, explained, stream
+from capxai_core.evaluate.records import Explained, explained, parts, read_all
 from capxai_core.evaluate.unsupported import KEY, WORDS
 from capxai_core.lrp.budget import Budget
 from capxai_core.methods import Explanation
@@ -162,7 +162,9 @@ def test_rows_of_real_captioners_can_be_joined_and_survive_a_round_of_parquet(tm
             "scores": [r for e in found for r in unsupported.score_rows(e, objects)],
         }
 
-    made, direct = stream(tmp_path, examples, rows, {}, "test"), rows(examples)
+    for task in parts(tmp_path / "pass", examples, rows, {}):
+        task()
+    made, direct = read_all(tmp_path), rows(examples)
     for name, table in made.items():
         pd.testing.assert_frame_equal(table, pd.DataFrame(direct[name]))
     of = rates(**dict.fromkeys(objects, 0.5))

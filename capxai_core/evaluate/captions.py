@@ -57,6 +57,22 @@ def caption_metrics(
     return pd.DataFrame([row for names, of in METRICS.items() for row in _rows(names, of, truth, said, seed)])
 
 
+def image_scores(
+    references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]
+) -> dict[str, np.ndarray]:
+    """METEOR, ROUGE-L and CIDEr-D of each image (n,); without those whose tool is missing.
+
+    METEOR's mean over images is not the METEOR of all of them together, which weighs long captions more.
+    """
+    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
+    said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
+    found: dict[str, np.ndarray] = {}
+    for of in (_meteor_each, _rouge, _cider):
+        with suppress(NotComputed):
+            found |= {name: np.asarray(values, dtype=float) for name, values in of(truth, said).items()}
+    return found
+
+
 def _rows(names: tuple[str, ...], of: Metric, truth: Texts, said: Texts, seed: int) -> list[dict[str, Any]]:
     n, rows = len(said), []
     try:
@@ -82,12 +98,21 @@ def _bleu(truth: Texts, said: Texts) -> Measured:
 
 
 def _meteor(truth: Texts, said: Texts) -> Measured:
+    return {"METEOR": _java_meteor(truth, said)[0]}
+
+
+def _meteor_each(truth: Texts, said: Texts) -> Measured:
+    return {"METEOR": _java_meteor(truth, said)[1]}
+
+
+def _java_meteor(truth: Texts, said: Texts) -> tuple[float, list[float]]:
     from pycocoevalcap.meteor.meteor import Meteor
 
     with patch.dict(os.environ, PATH=_path_with_java(), JDK_JAVA_OPTIONS="-Dfile.encoding=UTF-8"):
         program = Meteor()
     try:
-        return {"METEOR": program.compute_score(truth, said)[0]}
+        together, each = program.compute_score(truth, said)
+        return together, each
     except (OSError, ValueError) as error:
         raise NotComputed(f"its Java program failed ({error})") from None
     finally:

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from capxai_core.evaluate.localisation import (
     localisation_table,
 )
 from capxai_core.evaluate.masking import masking_rows, masking_table
-from capxai_core.evaluate.records import Explained, Tables, explained, stream
+from capxai_core.evaluate.records import Explained, Tables, explained, parts, read_all, work
 from capxai_core.evaluate.sanity import (
     deletion_rows,
     deletion_table,
@@ -53,84 +53,99 @@ def object_words(profile: str) -> frozenset[str]:
     return frozenset(chain(clothing, *known))
 
 
-def evaluate(
-    model: Captioner,
-    examples: Sequence[Example],
-    training: Sequence[Example],
-    folder: Path,
-    provenance: Mapping[str, Any],
-    given: Mapping[str, float],
-    subset: int = 48,
-    seed: int = 0,
-) -> dict[str, pd.DataFrame]:
-    """Explain and judge the model's captions of the examples; write the tables to `folder` and return them.
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's captions of some examples, to be explained and judged; records and tables go to `folder`.
 
-    training: examples the model was trained on, for how often a word is right there. subset: how many images, evenly
-    spread, are looked at many times (masking, causes, deletion, robustness; a quarter of them with shuffled weights).
-    provenance: what the results belong to. given: settings of the training, for the table `settings`. Whatever was
-    interrupted goes on where it was; a second run writes the same bytes.
+    training: examples the model was trained on, for how often a word is right there. provenance: what the results
+    belong to. given: settings of the training, for the table `settings`. subset: how many images, evenly spread, are
+    looked at many times (masking, causes, deletion, robustness; a quarter of them with shuffled weights).
     """
-    words, grid = object_words(model.profile), model.encoder.grid
-    few = [examples[i * len(examples) // subset] for i in range(subset)] if len(examples) > subset else list(examples)
 
-    def judge(e: Explained) -> Tables:
+    model: Captioner
+    examples: Sequence[Example]
+    training: Sequence[Example]
+    folder: Path
+    provenance: Mapping[str, Any]
+    given: Mapping[str, float]
+    subset: int = 32
+    seed: int = 0
+
+    def tasks(self) -> list[Callable[[], None]]:
+        """What is left to record, what takes longest first. `DataError` where other results are in the way."""
+        n, left = len(self.examples), list[Callable[[], None]]()
+        few = [self.examples[i * n // self.subset] for i in range(self.subset)] if n > self.subset else self.examples
+        passes: tuple[tuple[str, Sequence[Example], Sequence[str], Callable[[Explained], Tables]], ...] = (
+            ("looking-again", few, (*LOOKED_AT, *SLOW), self._look_again),
+            ("shuffling-weights", few[: max(1, len(few) // 4)], LOOKED_AT, self._shuffle),
+            ("explaining-every-word", self.examples, FAST, self._judge),
+        )
+        for name, chosen, methods, rows in passes:
+            make = partial(gather, self.model, methods=methods, rows=rows)
+            provenance = {**self.provenance, "images": len(chosen)}
+            left += parts(self.folder / "records" / name, chosen, make, provenance)
+        return left
+
+    def _judge(self, e: Explained) -> Tables:
+        words, grid = object_words(self.model.profile), self.model.encoder.grid
         return {
             "captions": [{"image": e.example.name, "caption": str(e.caption)}],
             "words": unsupported.word_rows(e, words),
             "scores": unsupported.score_rows(e, words),
             "localisation": localisation_rows(e, grid),
             "discrimination": discrimination_rows(e, grid),
-            "ablation": ablation_rows(model, e),
+            "ablation": ablation_rows(self.model, e),
         }
 
-    def shuffle(e: Explained) -> Tables:
-        return {"randomisation": randomisation_rows(model, e, seed)}
+    def _shuffle(self, e: Explained) -> Tables:
+        return {"randomisation": randomisation_rows(self.model, e, self.seed)}
 
-    def look_again(e: Explained) -> Tables:
+    def _look_again(self, e: Explained) -> Tables:
+        model, words = self.model, object_words(self.model.profile)
         paper = replace(e, explanations={name: e.explanations[name] for name in LOOKED_AT if e.caption.words})
         return {
-            "masking": masking_rows(model, paper, words, seed=seed),
-            "deletion": deletion_rows(model, e, words, seed=seed),
+            "masking": masking_rows(model, paper, words, seed=self.seed),
+            "deletion": deletion_rows(model, e, words, seed=self.seed),
             "causes": causes_rows(model, e) if isinstance(e.example, SceneExample) else [],
             "robustness": robustness_rows(model, variants(model, e)),
         }
 
-    passes: tuple[tuple[str, Sequence[Example], Sequence[str], Callable[[Explained], Tables]], ...] = (
-        ("explaining every word", examples, FAST, judge),
-        ("looking again", few, (*LOOKED_AT, *SLOW), look_again),
-        ("shuffling weights", few[: max(1, len(few) // 4)], LOOKED_AT, shuffle),
-    )
-    found: dict[str, pd.DataFrame] = {}
-    for what, chosen, methods, rows in passes:
-        records = folder / "records" / what.replace(" ", "-")
-        make = partial(gather, model, methods=methods, rows=rows)
-        found |= stream(records, chosen, make, {**provenance, "images": len(chosen)}, f"{model.name}: {what}")
-    rates = unsupported.training_rates(model, training, words)
-    said, scores = found["words"], found["scores"]
-    references = [example.captions for example in examples]
-    hypotheses = [tuple(caption.split()) for caption in found["captions"]["caption"]]
-    tables = {
-        "settings": settings(model, **given),
-        "captions": caption_metrics(references, hypotheses, seed),
-        "made_up": unsupported.made_up_rates(said, rates, seed=seed),
-        "auc": unsupported.auc_table(said, scores, rates, seed=seed),
-        "auc_differences": unsupported.auc_differences(said, scores, rates, seed=seed),
-        "roc": unsupported.roc_points(said, scores, rates),
-        "adds": unsupported.adds_anything(said, scores, rates, seed),
-        "localisation": localisation_table(found["localisation"], AGAINST, seed),
-        "localisation_curves": localisation_curves(found["localisation"], seed),
-        "discrimination": localisation_table(found["discrimination"], AGAINST, seed),
-        "masking": masking_table(found["masking"], seed),
-        "ablation": ablation_table(found["ablation"], seed=seed),
-        "causes": causes_table(found["causes"], seed),
-        "randomisation": randomisation_table(found["randomisation"], seed),
-        "deletion": deletion_table(found["deletion"], seed),
-        "robustness": robustness_table(found["robustness"], seed),
-    }
-    for name, table in tables.items():
-        with atomic(folder / f"{name}.csv") as unfinished:
-            table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
-    return tables
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables of all records, once these are complete; also written to `folder`, the same bytes each time."""
+        seed, found = self.seed, read_all(self.folder / "records")
+        rates = unsupported.training_rates(self.model, self.training, object_words(self.model.profile))
+        said, scores = found["words"], found["scores"]
+        references = [example.captions for example in self.examples]
+        hypotheses = [tuple(caption.split()) for caption in found["captions"]["caption"]]
+        tables = {
+            "settings": settings(self.model, **self.given),
+            "captions": caption_metrics(references, hypotheses, seed),
+            "made_up": unsupported.made_up_rates(said, rates, seed=seed),
+            "auc": unsupported.auc_table(said, scores, rates, seed=seed),
+            "auc_differences": unsupported.auc_differences(said, scores, rates, seed=seed),
+            "roc": unsupported.roc_points(said, scores, rates),
+            "adds": unsupported.adds_anything(said, scores, rates, seed),
+            "localisation": localisation_table(found["localisation"], AGAINST, seed),
+            "localisation_curves": localisation_curves(found["localisation"], seed),
+            "discrimination": localisation_table(found["discrimination"], AGAINST, seed),
+            "masking": masking_table(found["masking"], seed),
+            "ablation": ablation_table(found["ablation"], seed=seed),
+            "causes": causes_table(found["causes"], seed),
+            "randomisation": randomisation_table(found["randomisation"], seed),
+            "deletion": deletion_table(found["deletion"], seed),
+            "robustness": robustness_table(found["robustness"], seed),
+        }
+        for name, table in tables.items():
+            with atomic(self.folder / f"{name}.csv") as unfinished:
+                table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+        return tables
+
+
+def evaluate(evaluations: Sequence[Evaluation], jobs: int = 1) -> list[dict[str, pd.DataFrame]]:
+    """The tables of each, by `jobs` processes. Goes on where it was interrupted; a second run writes the same bytes."""
+    longest_first = chain.from_iterable(zip_longest(*(evaluation.tasks() for evaluation in evaluations)))
+    work([task for task in longest_first if task], jobs, "explaining and judging")
+    return work([evaluation.tables for evaluation in evaluations], jobs, "intervals")
 
 
 def gather(

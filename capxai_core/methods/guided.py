@@ -1,6 +1,6 @@
 """Guided backpropagation and Guided Grad-CAM (section III-C, last paragraph)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -72,6 +72,10 @@ class GuidedGradCAM(Method):
 
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """Both methods, multiplied."""
-        guided = GuidedBackpropagation()(model, image, caption, positions)
-        product = guided.image * GradCAM()(model, image, caption, positions).image
-        return Explanation(self.name, caption, positions, product, guided.words, guided.logits, signed=self.signed)
+        guided, cam = (method(model, image, caption, positions) for method in (GuidedBackpropagation(), GradCAM()))
+        return product(guided, cam)
+
+
+def product(guided: Explanation, cam: Explanation) -> Explanation:
+    """Guided Grad-CAM from what it is the product of; the words' score is the gradient's."""
+    return replace(guided, method=GuidedGradCAM.name, image=guided.image * cam.image)

@@ -36,9 +36,10 @@ class IntegratedGradients(Method):
 
         ids, x, embedded = caption.token_ids, model.normalise(image), model.embed(caption.token_ids)
         integrate = captum.attr.IntegratedGradients(scores)
+        together = max(1, round(4 * (224 / x.shape[-1]) ** 2))  # pictures whose activations stay in the cache
         pixels, words = [], []
         for target in range(len(positions)):
-            parts = integrate.attribute((x, embedded), target=target, n_steps=self.steps, internal_batch_size=4)
+            parts = integrate.attribute((x, embedded), target=target, n_steps=self.steps, internal_batch_size=together)
             pixels.append(parts[0][0].sum(0))
             words.append(parts[1][0].sum(-1))
         with torch.no_grad():

@@ -111,7 +111,7 @@ def _as_type_of(default: Any, given: Any, what: str) -> Any:
 
 
 def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
-    """What identifies the weights and data behind a chapter's `profile` and `model`; nothing where it has not both.
+    """What identifies the weights, data and results behind a chapter's `profile` and `model`; nothing without both.
 
     As the chapter will, this looks from `root`. Errors: see `find_profile`, `data_root` and `find_weights`.
     """
@@ -125,7 +125,8 @@ def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
             annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).glob("*.json"))]
             found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
         weights = find_weights(f"{profile.name}/{values['model']}")
-        return [*found, hashlib.sha256(weights.read_bytes()).hexdigest()]
+        results = sorted(Path("results").glob("*/*/*.csv"))
+        return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in (weights, *results))]
 
 
 def fingerprint(text: str, parameters: Mapping[str, Any], inputs: Sequence[Any]) -> str:

@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from capxai_core.training.card import fingerprint, write_card
 from capxai_core.training.features import FeatureCache, has_bfloat16
 from capxai_core.training.recipe import Recipe
 
-Batch = tuple[Tensor, Tensor]
+Weights = Mapping[str, Tensor]  # of the scores of an image's captions, by its name: eq. (14)
+Batch = tuple[Tensor, Tensor, Tensor | None]
 
 
 class CaptionTraining(L.LightningModule):
@@ -54,10 +55,10 @@ class CaptionTraining(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Mean cross-entropy of the next word over all words of the batch, `<pad>` ignored."""
-        a, tokens = batch
+        a, tokens, weights = batch
         # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
         torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
-        loss = caption_loss(self.decoder, a, tokens, self.recipe)
+        loss = caption_loss(self.decoder, a, tokens, self.recipe, weights)
         self.losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
         return loss
@@ -149,8 +150,14 @@ def train_captioner(
     folder: Path,
     cache: Path,
     device: torch.device,
+    start: Captioner | None = None,
+    weights: Weights | None = None,
+    weighting: str = "",
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
+
+    start: a captioner to go on from, instead of from nothing; weights: of the scores, eq. (14), and weighting tells
+    them from others.
 
     Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: captioner.safetensors (best epoch) with
     its model card, last.ckpt, log.csv, curves.png; features go to `cache`.
@@ -159,9 +166,12 @@ def train_captioner(
     judged = [e for e in examples if e.split == "val"][: recipe.val_images]
     if not train or not judged:
         raise DataError("training needs images in both the 'train' and the 'val' split")
-    vocabulary = Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
+    known = start.vocabulary if start else None
+    vocabulary = known or Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
     torch.manual_seed(recipe.seed)
     decoder = DECODERS[architecture](encoder.channels, len(vocabulary), recipe.d, recipe.k)
+    if start:
+        decoder.load_state_dict(start.decoder.state_dict())
     captioner = Captioner(encoder, decoder, vocabulary, architecture, profile)
     features = FeatureCache(encoder, examples, cache)
     features.fill(device)
@@ -174,6 +184,7 @@ def train_captioner(
         "data": fingerprint(examples),
         "encoder": encoder.fingerprint(),
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
+        "weighting": weighting,
     }
     module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity)
     names = [e.name for e in judged]
@@ -196,11 +207,11 @@ def train_captioner(
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
-    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks)
+    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, weights or {})
     module.history = read_history(folder / "last.ckpt", identity)
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
-    weights = folder / "captioner.safetensors"
+    path = folder / "captioner.safetensors"
     best = max(module.history, key=lambda row: row["cider"])
     facts = {
         "validation CIDEr-D": f"{best['cider']:.3f} ({len(judged)} images, beam {recipe.beam_size}, chosen on these)",
@@ -212,8 +223,8 @@ def train_captioner(
         "recipe": recipe.model_dump(),
     }
     command = f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
-    write_card(weights, f"{profile}/{architecture}", profile, command, facts)
-    return weights
+    write_card(path, f"{profile}/{architecture}", profile, command, facts)
+    return path
 
 
 def quiet_lightning() -> None:
@@ -272,12 +283,14 @@ class EpochData(L.LightningDataModule):
         features: FeatureCache,
         mirrored: FeatureCache | None,
         val: list[list[str]],
+        weights: Weights,
     ) -> None:
         super().__init__()
         self.names = [e.name for e in train]
         # `<end>` is the first word not said: a caption cut short has none, or it would teach to stop in mid-sentence
         self.ids = [[[*vocabulary.encode(c), END][: MAX_WORDS + 1] for c in e.captions] for e in train]
         self.recipe, self.features, self.mirrored, self.val = recipe, features, mirrored, val
+        self.weights, self.neutral = weights, torch.ones(len(vocabulary))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """A shuffling that depends on seed and epoch alone."""
@@ -305,7 +318,11 @@ class EpochData(L.LightningDataModule):
             flips = [np.random.default_rng((self.recipe.seed, self.epoch, row, 1)).integers(2) for row in rows]
             turned = [i for i, flip in enumerate(flips) if flip]
             a[turned] = self.mirrored[[self.names[rows[i]] for i in turned]]
-        return a, pad_captions(chosen)
+        tokens = pad_captions(chosen)
+        if not self.weights:
+            return a, tokens, None
+        m = torch.stack([self.weights.get(self.names[row], self.neutral) for row in rows])
+        return a, tokens, m.repeat_interleave(self.recipe.captions, 0)
 
 
 def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
@@ -314,8 +331,11 @@ def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[START, *c] + [PAD] * (longest - len(c)) for c in captions])
 
 
-def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe) -> Tensor:
-    """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 1) → scalar."""
+def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 1) → scalar.
+
+    weights: (n·m, V), which the scores of a caption's words are multiplied by, eq. (14).
+    """
     features = model.encode(a)
     embedded = F.dropout(model.embedding(tokens[:, :-1]), recipe.embedding_dropout)
     state = model.start(len(tokens), features.v)
@@ -326,6 +346,8 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe) -> Tenso
     targets = tokens[:, 1:]
     spoken = targets != PAD
     logits = model.fc(F.dropout(torch.stack(fused, dim=1)[spoken], recipe.dropout))
+    if weights is not None:
+        logits = logits * weights.unsqueeze(1).expand(-1, targets.shape[1], -1)[spoken]
     return F.cross_entropy(logits.float(), targets[spoken], label_smoothing=recipe.smoothing)
 
 

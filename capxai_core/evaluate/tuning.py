@@ -1,0 +1,105 @@
+"""Does LRP inference help? Table III: captions and clothing words of models tuned in several ways, seed by seed.
+
+TP is the share of the clothing words said that are right, in per cent. A model that says fewer of them may gain by
+that alone, so their number and the share of the clothes there that are named (recall) stand beside it, and so does the
+biased word, which the subset's references lack.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from capxai_core.data.examples import Example
+from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.evaluate.captions import image_scores
+
+BIASED = "shirt"
+# Section IV-B4: the other clothes.
+CLOTHES = frozenset(("kilt", "jacket", "uniform", "coat", "dress", "suit", "jersey", "outfit", "polka", "bikini",
+                     "swimsuit", "plaid", "bib", "skirt"))  # fmt: skip
+# What is measured: (sum of this) / (sum of that), times that much; None: of all rows.
+MEASURES: Mapping[str, tuple[str, str | None, float]] = {
+    "TP": ("right", "said", 100),
+    "clothes said": ("said", None, 1),
+    "recall": ("found", "there", 100),
+    "biased word said": ("biased", None, 100),
+    "biased word made up": ("biased_wrong", None, 100),
+    "METEOR": ("METEOR", None, 1),
+    "ROUGE-L": ("ROUGE-L", None, 1),
+    "CIDEr-D": ("CIDEr-D", None, 1),
+    "words": ("words", None, 1),
+}
+
+
+def clothing_words(profile: str) -> frozenset[str]:
+    """The clothing words judged, the biased one apart: of the drawn scenes, or the paper's."""
+    if profile != "scenes":
+        return CLOTHES
+    return frozenset(chain.from_iterable(OBJECT_WORDS[kind] for kind in CLOTHING)) - {BIASED}
+
+
+def clothing_subset(examples: Sequence[Example], clothes: Collection[str]) -> list[Example]:
+    """The examples whose references lack the biased word but have another clothing word."""
+    told = [(example, set(chain(*example.captions))) for example in examples]
+    return [example for example, words in told if BIASED not in words and words & set(clothes)]
+
+
+def tuning_rows(
+    examples: Sequence[Example], captions: Sequence[Sequence[str]], clothes: Collection[str]
+) -> list[dict[str, Any]]:
+    """One row an image: the caption's scores, and its clothing words: said, right, there (in references), found."""
+    scores = image_scores([e.captions for e in examples], captions)
+    rows = []
+    for i, (example, caption) in enumerate(zip(examples, captions, strict=True)):
+        said, there = set(caption) & set(clothes), set(chain(*example.captions)) & set(clothes)
+        row = {"image": example.name, "caption": " ".join(caption), "words": len(caption)}
+        row |= {"said": len(said), "right": sum(map(example.supports, said))}
+        row |= {"there": len(there), "found": len(there & said), "biased": BIASED in caption}
+        row |= {"biased_wrong": BIASED in caption and not example.supports(BIASED)}
+        rows.append(row | {name: float(values[i]) for name, values in scores.items()})
+    return rows
+
+
+def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.DataFrame:
+    """Table III with intervals: each measure of each arm, and how it differs from the other arms.
+
+    rows: those of `tuning_rows` on the same images, with the columns arm and seed. Bootstrap over images and seeds at
+    once, the same draws for all arms, so that differences are paired. Columns: measure, arm, against, value, low, high,
+    n, images, seeds, note.
+    """
+    found = []
+    arms = list(dict.fromkeys(rows["arm"]))
+    for measure, (over, under, times) in MEASURES.items():
+        if over not in rows:
+            continue
+        drawn = {arm: _draws(rows[rows["arm"] == arm], over, under, times, seed, draws) for arm in arms}
+        for arm, other in ((arm, other) for arm in arms for other in ("", *arms) if arm != other):
+            part, (value, sample) = rows[rows["arm"] == arm], drawn[arm]
+            if other:
+                value, sample = value - drawn[other][0], sample - drawn[other][1]
+            valid = sample[np.isfinite(sample)]
+            ends: list[float | None] = np.percentile(valid, (2.5, 97.5)).tolist() if len(valid) else [None, None]
+            row: dict[str, Any] = {"measure": measure, "arm": arm, "against": other}
+            row |= {"value": value if np.isfinite(value) else None, "low": ends[0], "high": ends[1]}
+            row |= {"n": int(part[under].sum()) if under else len(part), "images": part["image"].nunique()}
+            found.append(row | {"seeds": part["seed"].nunique(), "note": "" if np.isfinite(value) else "nothing said"})
+    return pd.DataFrame(found)
+
+
+def _draws(
+    part: pd.DataFrame, over: str, under: str | None, times: float, seed: int, draws: int
+) -> tuple[float, np.ndarray]:
+    """The measure, and its values (draws,) when images and seeds are drawn with replacement."""
+    wide = part.pivot(index="image", columns="seed", values=over).sort_index().to_numpy(float)
+    base = part.pivot(index="image", columns="seed", values=under).sort_index().to_numpy(float) if under else None
+    base = np.ones_like(wide) if base is None else base
+    images, seeds = wide.shape
+    rng = np.random.default_rng(seed)
+    w = rng.multinomial(images, np.full(images, 1 / images), draws).astype(float)
+    u = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), draws).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = times * float(np.divide(wide.sum(), base.sum()))
+        return value, times * ((w @ wide) * u).sum(1) / ((w @ base) * u).sum(1)

@@ -1,0 +1,132 @@
+"""LRP inference from beginning to end: explain the training set, tune each arm with each seed, judge, tabulate."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from capxai_core.data.examples import Example
+from capxai_core.evaluate.records import work
+from capxai_core.evaluate.support import say
+from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
+from capxai_core.files import atomic
+from capxai_core.models.captioner import Captioner, load_captioner
+from capxai_core.training.captioning import train_captioner
+from capxai_core.training.features import FeatureCache
+from capxai_core.training.inference import Weighting, describe, explained_training_set, weights_of, word_rows
+from capxai_core.training.recipe import Recipe
+
+ARMS = {arm: Weighting(arm=arm) for arm in ("original", "frequency", "lrp")}
+# How the text, the released code and other strengths come out; of fewer seeds.
+VARIANTS = {
+    "as printed": Weighting(reading="mean", strength=None, others=0, stop=0),
+    "mean(E)": Weighting(reading="mean", strength=None),
+    "mean(E) / max|E|": Weighting(reading="relative", strength=None),
+    "mean(E) / max|E|, λ = 0.1": Weighting(reading="relative"),
+    **{f"share, λ = {strength:g}": Weighting(strength=strength) for strength in (0.03, 0.3, 1.0)},
+    **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.03, 0.3, 1.0)},
+}
+SLOWER = 0.1  # of the learning rate that the model was trained with
+
+
+def tune(
+    model: Captioner,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    provenance: dict[str, Any],
+    runs: Path,
+    results: Path,
+    seeds: int = 3,
+    variants: int = 0,
+    jobs: int = 1,
+) -> dict[str, pd.DataFrame]:
+    """Table III: tune a pretrained model in each of `ARMS`, once a seed, and compare them.
+
+    examples: all splits. recipe: the profile's; one epoch at a tenth of its learning rate. variants: seeds of each of
+    `VARIANTS`. Weights, explanations and captions are kept in `runs`, tables go to `results`; what was interrupted
+    goes on. Judged on the test images (of drawn scenes, those of `counter`).
+    """
+    train = [e for e in examples if e.split == "train"]
+    test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
+    FeatureCache(model.encoder, examples, runs.parent.parent / "features").fill(torch.device("cpu"))
+    maps = variants > 0
+    words = explained_training_set(model, train, runs / "explained", provenance, maps, jobs)
+    tasks = [
+        partial(_tuned, model, examples, test, recipe, words, name, weighting, seed, runs)
+        for chosen, n in ((ARMS, seeds), (VARIANTS, variants))
+        for seed in range(1, n + 1)
+        for name, weighting in chosen.items()
+    ]
+    rows = pd.concat([_judged(model, test, "pretrained", 0, runs), *work(tasks, jobs, "tuning and captioning")])
+    clothes = clothing_words(model.profile)
+    kept = rows["image"].isin({e.name for e in clothing_subset(test, clothes)})
+    main = rows["arm"].isin([*ARMS, "pretrained"])
+    tables = {
+        "fine_tuning": tuning_table(rows[kept & main]),
+        "fine_tuning_all": tuning_table(rows[main]),
+        "fine_tuning_captions": rows[rows["seed"] <= 1][["image", "arm", "caption"]],
+        "fine_tuning_cost": costs(model, train[:32]),
+    }
+    if variants:
+        compared = main & (rows["seed"] <= variants)
+        tables["fine_tuning_variants"] = tuning_table(rows[kept & (compared | ~main)])
+        tables["fine_tuning_variants_all"] = tuning_table(rows[compared | ~main])
+    for name, table in tables.items():
+        with atomic(results / f"{name}.csv") as unfinished:
+            table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+    return tables
+
+
+def costs(model: Captioner, examples: Sequence[Example]) -> pd.DataFrame:
+    """Captions explained a second, with maps and without; here and now, so these numbers differ from run to run."""
+    rows = []
+    for maps in (False, True):
+        started = time.perf_counter()
+        word_rows(model, examples, maps)
+        speed = len(examples) / (time.perf_counter() - started)
+        rows.append({"reading": "maps" if maps else "mean_relevance", "captions_per_s": speed, "n": len(examples)})
+    return pd.DataFrame(rows)
+
+
+def _tuned(
+    model: Captioner,
+    examples: Sequence[Example],
+    test: Sequence[Example],
+    recipe: Recipe,
+    words: pd.DataFrame,
+    name: str,
+    weighting: Weighting,
+    seed: int,
+    runs: Path,
+) -> pd.DataFrame:
+    """The rows of the test images by the model tuned in one way with one seed."""
+    changes = {"epochs": 1, "lr": recipe.lr * SLOWER, "average": 0.0, "seed": seed}
+    folder = runs / f"{name.replace(' / ', '-by-').replace(' ', '-')}-{seed}"
+    cache = runs.parent.parent / "features"
+    path = train_captioner(
+        model.architecture,
+        model.profile,
+        model.encoder,
+        examples,
+        recipe.model_copy(update=changes),
+        folder,
+        cache,
+        torch.device("cpu"),
+        model,
+        weights_of(words, weighting, len(model.vocabulary)),
+        describe(weighting, words),
+    )
+    return _judged(load_captioner(path, model.encoder), test, name, seed, folder)
+
+
+def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path) -> pd.DataFrame:
+    kept = folder / "judged.parquet"
+    if not kept.is_file():
+        rows = tuning_rows(test, list(say(model, test)), clothing_words(model.profile))
+        with atomic(kept) as unfinished:
+            pd.DataFrame(rows).to_parquet(unfinished, index=False)
+    return pd.read_parquet(kept).assign(arm=arm, seed=seed)
