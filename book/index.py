@@ -34,9 +34,64 @@ view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
 # %% [markdown]
-# The view is computed, not drawn. *Layer-wise relevance propagation* takes the score of a word apart, backwards
-# through the whole network, until every part of it lies on a pixel or on an earlier word; the bars add it up. Switch
-# to *Attention* to see what is usually shown instead: it has no colour for "against", and nothing to say about words.
+# ## What the book found
+#
+# The view is computed, not drawn. *Layer-wise relevance propagation* (LRP) takes the score of a word apart, backwards
+# through the whole network, until every part of it lies on a pixel or on an earlier word. *Attention* is what is
+# usually shown instead. Over many pictures, how do the two compare?
+
+# %% tags=["remove-input"]
+import pandas as pd
+from IPython.display import Markdown
+
+from capxai_core.views.charts import name_of, said
+
+union = {"resolution": "own", "sign": "+", "region": "union", "against": ""}
+masked = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant", "against": ""}
+cause = {"names": "all", "sign": "signed", "measure": "spearman", "against": ""}
+means = {"score": "mean", "normalisation": "max", "selection": "all", "word": ""}
+asked = {
+    "Evidence that lies on the object the word names": ("localisation", union),
+    "… less what lies on another word’s object": ("discrimination", union),
+    "Probability lost with the quarter of the picture marked most": ("masking", masked),
+    "Ranks objects as removing them from the scene does (correlation)": (
+        "causes",
+        {"edit": "removed", "score": "sum", **cause},
+    ),
+    "Ranks earlier words as deleting them does (correlation)": (
+        "causes",
+        {"edit": "deleted", "score": "score", **cause},
+    ),
+    "Tells right words from made-up ones (AUC)": ("auc", {"pairs": "pooled", **means}),
+    "… among occurrences of the same word (AUC)": ("auc", {"pairs": "within words", **means}),
+}
+results, rows = cx.load_results(profile, model), {}
+for question, (name, where) in asked.items():
+    table = results[name] if len(results[name]) else pd.DataFrame(columns=[*where, "method"])
+    chosen = table[(table[list(where)] == pd.Series(where)).all(axis=1)]
+    at = {row["method"]: row for row in chosen.to_dict("records")}
+    pair = [at.get(method) for method in ("attention", "lrp")]
+    rows[question] = {name_of(m): said(row) if row else "–" for m, row in zip(("attention", "lrp"), pair, strict=True)}
+    low, high = sorted(pair, key=lambda row: row["value"]) if all(pair) else (None, None)
+    apart = low and low["high"] < high["low"]
+    rows[question]["higher"] = name_of(high["method"]) if apart else "not clear" if low else ""
+    rows[question]["n"] = max((row["n"] for row in pair if row), default=0)
+told = pd.DataFrame(rows).T
+told.style.set_table_attributes('class="found"').set_uuid("found")
+
+# %% tags=["remove-input"]
+made = results.provenance
+Markdown(
+    f"`{profile}/{model}`, {made['images']} pictures, captions by a beam of 3, bootstrap seed {made['seed']}. In "
+    "brackets the 95 % interval by a bootstrap over pictures; *higher* names a method only where the intervals do not "
+    "meet. n counts words. A dash: the method has no answer, or the profile no such test."
+)
+
+# %% [markdown]
+# Beside the rows: LRP has a sign, so that something can speak *against* a word; an answer about the words; and an account
+# that adds up. Attention has none of these, whatever its maps are worth. And read the last two rows together: which
+# word it is tells much of whether it is made up, so the last one asks what an explanation knows beyond that.
+# [The conclusion](5_conclusion) has both models beside the paper's own words.
 #
 # ## What this is
 #
@@ -49,18 +104,14 @@ view
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built. Nothing is pasted
-# in.
-#
-# | chapter | the paper's section | what you find |
-# |---|---|---|
-# | [](3_methodology) | III | the equations, algorithm 1 beside its code, where every bit of a score goes |
-# | [](4a_the_data) | IV-A | the pictures, what is known of them, the habit in their captions, what models make of it |
-# | [](4b_explaining_a_caption) | IV-B | attention, Grad-CAM and LRP on the same words (figures 1 and 3) |
-# | [](own_captioner) | – | what a captioner of your own must offer to be explained |
+# in. The chapters follow the paper's sections; those after its appendix are not in the paper: what really causes a
+# word, checks of the methods themselves, and how to explain [your own picture](your_own_image) or
+# [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #
-# **Read** it here. The views need no server, no kernel and no network.
+# **Read** it here. The views need no server, no kernel and no network. Under each figure stands what made it, and every
+# chapter is there to download as the notebook that was run.
 #
 # **Run** it. `make lab` opens the chapters as notebooks; change the seed, the picture, the method. Explaining takes
 # three lines:
@@ -89,5 +140,5 @@ view
 # - **The pictures** are drawn by the package (`scenes`), so that what is in them is known exactly, and so that the
 #   whole book can be rebuilt on a laptop in minutes. What holds for drawings need not hold for photographs: the same
 #   chapters run on photographs when you have them.
-# - **Single pictures prove nothing.** This first form of the book shows how explanations are made and what they look
-#   like. How often they are right is a matter of counting, and the chapters that count come next.
+# - **The numbers** come with intervals, n and seed, and the rules that turn them into verdicts were written down before
+#   there were any numbers. One model of each kind was trained, so the intervals are those of pictures, not of models.

@@ -1,6 +1,14 @@
-"""What the book asks of Sphinx beyond its configuration: the paper's numbers, and mathematics without a network."""
+"""What the book asks of Sphinx beyond its configuration.
 
+The paper's numbers; mathematics without a network; under each figure what made it; docstrings as the prose they are; and,
+where the book's repository is known, links to the sources that are in it.
+"""
+
+import ast
+import html
 import importlib.resources
+import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +16,13 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
+from sphinx.errors import ExtensionError
+
+from capxai_core.pipeline.notebooks import read_defaults
+
+FIGURE = re.compile(r"cx\.(figure_\w+|[A-Z]\w+)\(")  # figures and views are functions and classes of the package
+DATA = '<p class="capxai-data">'  # what a figure with numbers ends with
+LAB = "%3Ffactory%3DJupytext%2520Notebook"  # asks JupyterLab to open a text notebook as one
 
 
 class PaperMathDomain(MathDomain):
@@ -35,8 +50,92 @@ def without_thebe(app: Sphinx) -> None:
         files[:] = [(name, attributes) for name, attributes in files if "thebe" not in (name or "")]
 
 
+def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Under each figure and view of an executed chapter: its notebook, its function, what it was run with.
+
+    A cell that should show something and does not, stops the build.
+    """
+    if not app.env.doc2path(docname).endswith(".ipynb"):
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+    values = parameters(docname, notebook)
+    run = f"{values.get('profile', '')}/{values.get('model', '')}, seed {values.get('seed', '')}"
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        check_shown(docname, cell)
+        called = FIGURE.findall(cell["source"])
+        for output in cell["outputs"]:
+            shown = "".join(output.get("data", {}).get("text/html", ""))
+            if "<img" in shown or "capxai-view" in shown:
+                made = f"{link(called[-1])} · {html.escape(run)} · " if called else f"{html.escape(run)} · "
+                made += f'<a href="../_sources/{docname}.ipynb" download>notebook</a>'
+                shown = shown.replace(DATA, f"{DATA}{made} · ") if DATA in shown else f"{shown}{DATA}{made}</p>"
+                output["data"]["text/html"] = shown
+    source[0] = json.dumps(notebook)
+
+
+def parameters(docname: str, notebook: dict[str, Any]) -> dict[str, Any]:
+    """What the chapter was run with."""
+    import nbformat
+
+    given = notebook["metadata"].get("capxai", {}).get("parameters", {})
+    return read_defaults(docname, nbformat.from_dict(notebook)) | given
+
+
+def check_shown(docname: str, cell: dict[str, Any]) -> None:
+    """`ExtensionError` for a cell that ends with a value and has no output: the page would miss a figure."""
+    statements = ast.parse(re.sub(r"(?m)^%.*", "", cell["source"])).body
+    ends_with_value = statements and isinstance(statements[-1], ast.Expr)
+    if ends_with_value and not cell["outputs"]:
+        raise ExtensionError(f"{docname}: this cell shows nothing; execute the chapter anew\n{cell['source']}")
+
+
+def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """The package's docstrings are prose: outside backticks no character of theirs is meant as markup."""
+    text = "\n".join(line.strip() for line in lines)
+    parts = [re.sub(r"[\\|*_]", r"\\\g<0>", part) if i % 2 == 0 else part for i, part in enumerate(text.split("`"))]
+    lines[:] = "`".join(parts).split("\n")
+
+
+def link(name: str) -> str:
+    """A public name as a link to its place in the reference, which is on a page beside the chapters."""
+    return f'<a href="api.html#capxai_core.{name}"><code>{name}</code></a>'
+
+
+def name_repository(app: Sphinx, config: Any) -> None:
+    """Links to edit, to run on Binder and to the repository, where `capxai_repository` says which it is."""
+    if config.capxai_repository:
+        config.html_theme_options |= {
+            "repository_url": config.capxai_repository,
+            "repository_branch": "main",
+            "use_repository_button": True,
+            "use_edit_page_button": True,
+            "launch_buttons": {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"},
+        }
+
+
+def point_at_sources(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The buttons' links name the chapter's text in the repository, not the executed notebook, which is not there."""
+    executed = f"{page}.ipynb"
+    if not (Path(app.srcdir) / f"{page}.py").exists():
+        return
+    groups = context.get("header_buttons", [])
+    for button in [*groups, *(one for group in groups for one in group.get("buttons", []))]:
+        url = button.get("url", "")
+        if url.startswith("https:") and url.endswith(executed):
+            button["url"] = url.removesuffix("ipynb") + ("py" + LAB if "urlpath=" in url else "py")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_domain(PaperMathDomain, override=True)
+    app.add_config_value("capxai_repository", os.environ.get("CAPXAI_REPOSITORY", ""), "html")
     app.connect("config-inited", lambda app, config: without_thebe(app))
+    app.connect("config-inited", name_repository)
     app.connect("builder-inited", copy_mathjax)
+    app.connect("autodoc-process-docstring", plain_text)
+    app.connect("source-read", say_what_made_it)
+    app.connect("html-page-context", point_at_sources, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,93 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How this was made
+#
+# *Not in the paper: what it takes to get this book again.*
+#
+# Everything on these pages was computed by the commands below from the sources, the weights and the versions listed
+# here. Two runs with the same ones write the same tables, to the byte.
+
+# %% tags=["parameters"]
+profile = "scenes"
+model = "grid_td"
+seed = 1
+
+# %% [markdown]
+# ## The commands
+#
+# ```bash
+# make setup                          # .venv with exactly what requirements.lock names, checked by hash
+# capxai evaluate --profile scenes    # every table of results, for both captioners; goes on where it was stopped
+# capxai run                          # executes every chapter; papermill in one process, a chapter after the other
+# jupyter-book build . -W -n          # the pages; a warning is an error
+# ```
+#
+# `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
+# two cores.
+#
+# ## The weights
+
+# %% tags=["hide-input"]
+import hashlib
+import platform
+from importlib.metadata import version
+
+import pandas as pd
+
+import capxai_core as cx
+from capxai_core.models.captioner import DECODERS, find_weights, read_metadata
+
+rows = []
+for name in DECODERS:
+    path = find_weights(f"{profile}/{name}")
+    trained = read_metadata(path, "captioner")["trained"]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    rows.append({"captioner": f"{profile}/{name}", "size": size, "SHA-256": digest} | trained)
+pd.DataFrame(rows).set_index("captioner").T.style.set_uuid("weights")
+
+# %% [markdown]
+# ## The results
+
+# %% tags=["hide-input"]
+results = {name: cx.load_results(profile, name) for name in DECODERS}
+made = pd.DataFrame({name: found.provenance for name, found in results.items()}).drop(index="versions")
+made.style.set_uuid("results")
+
+# %% [markdown]
+# *weights*, *encoder*, *data* and *code* are SHA-256 hashes: of the file, of the encoder's tensors, of the pictures'
+# names and captions, and of the modules that compute results. Results of other weights are refused when a chapter asks
+# for them.
+#
+# ## The versions
+
+# %% tags=["hide-input"]
+names = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "jupyter-book", "papermill")
+versions = {"python": platform.python_version(), "capxai": version("capxai")} | {n: version(n) for n in names}
+evaluated = results[model].provenance["versions"]
+table = pd.DataFrame({"this page": versions, "the results": evaluated}).reindex([*versions]).fillna("")
+table.style.set_uuid("versions")
+
+# %% [markdown]
+# The machine's processor shows in the last digits only: tests hold a caption explained alone, in a batch and on other
+# numbers of threads together to 1e-4 of the map's norm, and the fast LRP to the literal one to 1e-8 in double
+# precision.
+#
+# ## The parameters of the chapters
+#
+# Each chapter has a `parameters` cell; `capxai run -p seed 2` sets them in all, and refuses what a chapter does not
+# have. A chapter whose text, parameters, weights, package and versions have not changed is not executed again. The
+# executed notebook of each chapter can be downloaded at its top, and from beneath each figure.
+#
+# ## What is not ours
+#
+# The methods and the questions are the paper's {cite}`sun2020`. No code of others was copied; `requirements.lock` names
+# every package that is used. The drawn scenes are drawn by `capxai_core/data/scenes`, and nothing on these pages shows a
+# real person. The photograph in [](your_own_image) comes with scikit-learn.
