@@ -13,6 +13,7 @@ from capxai_core.views.alt import alt_text
 from capxai_core.views.charts import figure_curves, figure_intervals, figure_roc, table_intervals
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import figure_words, table_words
+from capxai_core.views.made_up import MadeUpWords
 from capxai_core.views.page import write_gallery, write_page
 from capxai_core.views.scenes import figure_objects, figure_scenes
 
@@ -26,6 +27,7 @@ __all__ = [
     "Explanation",
     "Explorer",
     "ImageError",
+    "MadeUpWords",
     "Method",
     "ModelError",
     "RequestError",

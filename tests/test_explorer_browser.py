@@ -13,8 +13,7 @@ from capxai_core.views.page import write_gallery, write_page
 ENTRY = ("dog.jpg", picture(), explained())
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def watched(browser: Browser) -> Iterator[Page]:
     """A tab in which nothing may go wrong: no error, no failed request, no request but for files."""
     wrong: list[str] = []
     tab = browser.new_page(viewport={"width": 1000, "height": 900})
@@ -27,6 +26,9 @@ def page(browser: Browser) -> Iterator[Page]:
     yield tab
     tab.close()
     assert wrong == []
+
+
+page = pytest.fixture(watched)
 
 
 @pytest.fixture

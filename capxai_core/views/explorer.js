@@ -1,7 +1,7 @@
 // One caption explained: choose a word, see where the evidence for it lies in the picture and in the words before it,
 // by one method or by two beside each other.
 
-async function explorer(model, el) {
+async function explorer(model) {
   const data = model.get("data");
   const levels = await Promise.all(data.methods.map(inflate));
   const key = unique();
@@ -168,9 +168,7 @@ async function explorer(model, el) {
     all.replaceChildren(...printed.flatMap(({ alt }) => alt).map((text) => make("li", "", text)));
   }
 
-  el.replaceChildren(root);
-  update();
-  return update;
+  return [root, update];
 }
 explorer.traits = ["word", "method", "compare", "opacity"];
 

@@ -105,6 +105,16 @@ function choices(name, className, label) {
   return group;
 }
 
+// A native menu with its label: `values` are pairs of a value and how it is written.
+function menu(label, values, choose) {
+  const select = make("select", "", null, ...values.map(([value, text]) => new Option(text, value)));
+  select.addEventListener("change", () => choose(select.value));
+  select.setAttribute("aria-label", label);
+  const node = make("label", "menu", label, select);
+  node.mark = (value) => { select.value = value; };
+  return node;
+}
+
 // What stands in for a kernel's model: state, and who wants to hear of its changes.
 function stand(state) {
   const heard = {};
@@ -116,17 +126,22 @@ function stand(state) {
   };
 }
 
-// How anywidget wants a view: `draw` fills the element and returns what follows a change of one of its `traits`.
+// How anywidget wants a view: `draw` makes it and what follows a change of one of its `traits`.
 const live = (draw) => async ({ model, el }) => {
   el.classList.add("capxai");
-  let update;
+  let update = () => {}, latest = 0;
   const start = async () => {
+    const mine = ++latest;
     update = () => {}; // what is shown no longer belongs to the data
-    update = await draw(model, el);
+    const [root, follow] = await draw(model);
+    if (mine !== latest) return; // the data changed again meanwhile
+    el.replaceChildren(root);
+    update = follow;
+    update();
   };
-  await start();
   for (const trait of draw.traits) model.on(`change:${trait}`, () => update());
   model.on("change:data", start);
+  await start();
 };
 
 // The choice of a reader: seen at once, and told to Python.
