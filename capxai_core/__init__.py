@@ -14,6 +14,7 @@ from capxai_core.views.charts import figure_curves, figure_intervals, figure_roc
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import figure_words, table_words
 from capxai_core.views.made_up import MadeUpWords
+from capxai_core.views.masking import MaskingView
 from capxai_core.views.page import write_gallery, write_page
 from capxai_core.views.scenes import figure_objects, figure_scenes
 
@@ -28,6 +29,7 @@ __all__ = [
     "Explorer",
     "ImageError",
     "MadeUpWords",
+    "MaskingView",
     "Method",
     "ModelError",
     "RequestError",

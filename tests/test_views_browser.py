@@ -7,13 +7,19 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
 from playwright.sync_api import Locator, Page
+from small import captioner
 from test_explorer_browser import heat, watched
 from test_views import HOSTILE, WORDS, Reader, explained, picture, state
 from torch import Tensor
 
 from capxai_core.errors import RequestError
+from capxai_core.evaluate.masking import look_again
+from capxai_core.evaluate.records import Explained
+from capxai_core.methods import Explanation, explain
 from capxai_core.views.made_up import PICTURES, MadeUpWords
+from capxai_core.views.masking import SHARES, MaskingView
 from capxai_core.views.view import View
 
 page = pytest.fixture(watched)
@@ -185,3 +191,91 @@ def test_made_up_words_refuse_what_does_not_belong_together() -> None:
         MadeUpWords(entries * 25, rows, {"L": "L"})
     with pytest.raises(RequestError, match="among the rows"):
         MadeUpWords(entries, rows, {"M": "L"})
+
+
+# Masking
+
+
+@pytest.fixture(scope="module")
+def masked() -> tuple[MaskingView, list[Explanation]]:
+    """Two words of a small captioner's caption, hidden by two methods, with the mean colour."""
+    model, example = captioner(3).float(), Shown("scene-0")
+    caption = model.read(example.image(), "w5 w7 w9")
+    found = [explain(model, example.image(), caption, name, words=[1, 2]) for name in ("lrp", "attention")]
+    return MaskingView(model, example, found, fill="mean", title="Hide"), found
+
+
+def hidden(card: Locator) -> list[bool]:
+    return card.locator(".cells i").evaluate_all("all => all.map(one => one.classList.contains('on'))")
+
+
+def test_masking_tells_what_looking_again_finds(masked: tuple[MaskingView, list[Explanation]], opened: Open) -> None:
+    view, (lrp, _) = masked
+    card = opened(view, name="masking")
+    on = hidden(card)
+    grid = int(len(on) ** 0.5)
+    assert sum(on) == round(SHARES[4] * grid**2)
+    model, image = captioner(3).float(), picture()
+    mask = torch.tensor(on).view(1, grid, grid).numpy()
+    after, (said,) = look_again(model, Explained(Shown("scene-0"), image, lrp.caption, {}), mask, "mean", 3)
+    assert card.locator(".new").inner_text().split(":")[1].split() == list(said)
+    told = card.locator(".status").inner_text()
+    assert f"to {round(100 * round(float(after[0, 1]), 4))}\u202f%." in told and "relevant for “w7” by LRP" in told
+    evidence = torch.nn.functional.adaptive_avg_pool2d(lrp.image[[0]], grid).flatten()
+    shown = torch.tensor(on)
+    assert evidence[shown].min() >= evidence[~shown].max() - 1e-6
+    colour = card.locator(".cells .on").first.evaluate("cell => getComputedStyle(cell).backgroundColor")
+    assert colour == f"rgb({', '.join(str(round(float(c) * 255)) for c in image.mean((1, 2)))})"
+
+
+def test_masking_is_steered_by_keyboard_alone(masked: tuple[MaskingView, list[Explanation]], opened: Open) -> None:
+    card = opened(masked[0], name="masking")
+    keys = card.page.keyboard
+    before, told = hidden(card), card.locator(".status")
+    card.get_by_label("Share of the cells").focus()
+    keys.press("ArrowRight")
+    assert "With 30\u202f% of the cells hidden" in told.inner_text() and hidden(card) != before
+    keys.press("ArrowLeft")
+    card.get_by_role("button", name="Keep only these").press("Space")
+    assert hidden(card) == [not on for on in before]
+    assert "With only 20\u202f% of the cells left" in told.inner_text()
+    card.get_by_role("button", name="Keep only these").press("Space")
+    card.get_by_role("radiogroup", name="Which cells").get_by_role("radio", checked=True).focus()
+    keys.press("ArrowRight")
+    assert "least relevant for “w7”" in told.inner_text()
+    assert not any(a and b for a, b in zip(hidden(card), before, strict=True))
+    keys.press("ArrowRight")
+    at_random = hidden(card)
+    assert "chosen at random" in told.inner_text()
+    card.get_by_role("radiogroup", name="Word").get_by_role("radio", checked=True).focus()
+    keys.press("ArrowRight")
+    card.get_by_role("radiogroup", name="Method").get_by_role("radio", checked=True).focus()
+    keys.press("ArrowRight")
+    assert "“w9” is" in told.inner_text() and hidden(card) == at_random
+    assert "at random: " in card.locator("svg.plot").get_attribute("aria-label")
+    assert told.get_attribute("aria-live") == "polite"
+
+
+def test_masking_fits_a_phone_and_follows_python(
+    masked: tuple[MaskingView, list[Explanation]], opened: Open, live: Callable[[View, str], Locator]
+) -> None:
+    view, _ = masked
+    fits_a_phone(opened(view, view, name="masking"))
+    card = live(view, "masking")
+    card.get_by_label("Share of the cells").fill("0")
+    assert card.page.evaluate("[model.get('step'), saved]") == [0, 1]
+    assert not any(hidden(card))
+    card.page.evaluate("model.set('word', 1)")
+    assert "“w9”" in card.locator(".status").inner_text()
+
+
+def test_masking_says_all_in_words_and_refuses_what_is_not_there(masked: tuple[MaskingView, list[Explanation]]) -> None:
+    view, found = masked
+    read = Reader(view.to_html())
+    assert read.text.count("% hidden)") == 2 * 2 * 3 * len(SHARES)
+    assert len([tag for tag, _ in read.tags if tag == "img"]) == 1
+    for trait, value in (("word", 2), ("method", "gradcam")):
+        with pytest.raises(RequestError, match=f"{trait}={value!r}"):
+            setattr(view, trait, value)
+    with pytest.raises(RequestError, match="choose white or mean"):
+        MaskingView(captioner(3).float(), Shown("scene-0"), found, fill="blur")

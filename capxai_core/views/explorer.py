@@ -71,6 +71,22 @@ def payload(image: Tensor, explanations: Sequence[Explanation], title: str | Non
     }
 
 
+def same_words(explanations: Sequence[Explanation]) -> Explanation:
+    """The first of explanations of the same words, one a method; `RequestError` where they are not, or there is none."""
+    if not explanations:
+        raise RequestError("a view needs at least one explanation")
+    first = explanations[0]
+    for other in explanations[1:]:
+        if (other.caption.words, other.positions) != (first.caption.words, first.positions):
+            raise RequestError(
+                f"the explanations {first.method} and {other.method} are not of the same words: "
+                "explain one caption with the same words= and include_end= for every method"
+            )
+    if len({e.method for e in explanations}) < len(explanations):
+        raise RequestError("two explanations are of the same method; show one of each")
+    return first
+
+
 class Explorer(View):
     """The picture, the caption and, for the chosen word, its map and the relevance of the words before it.
 
@@ -94,17 +110,7 @@ class Explorer(View):
     def show(self, image: Tensor, explanations: OneOrMore, title: str | None = None, size: int = 360) -> None:
         """Show another picture in the same view; arguments as for the class. Opens at the word most due to pixels."""
         explanations = [explanations] if isinstance(explanations, Explanation) else list(explanations)
-        if not explanations:
-            raise RequestError("an explorer needs at least one explanation")
-        first = explanations[0]
-        for other in explanations[1:]:
-            if (other.caption.words, other.positions) != (first.caption.words, first.positions):
-                raise RequestError(
-                    f"the explanations {first.method} and {other.method} are not of the same words: "
-                    "explain one caption with the same words= and include_end= for every method"
-                )
-        if len({e.method for e in explanations}) < len(explanations):
-            raise RequestError("two explanations are of the same method; show one of each")
+        first = same_words(explanations)
         budget = next((e.budget for e in explanations if e.budget is not None), None)
         with self.hold_sync():
             self.data = payload(image, explanations, title, size)
