@@ -7,13 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from capxai_core.errors import DataError, RequestError
 from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
+from capxai_core.evaluate.masking import cells, covered, look_again, ranked
+from capxai_core.evaluate.records import Explained
 from capxai_core.methods import METHODS
-from capxai_core.views.alt import number
+from capxai_core.models.captioner import Captioner
+from capxai_core.views.alt import number, percent
 from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
+from capxai_core.views.scenes import Row
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -29,9 +37,13 @@ COLOURS = {
     "gradient_input": "#b8860b",
     "integrated_gradients": "#e7298a",
     "occlusion": "#7f7f7f",
+    "relevant": "#d95f02",
+    "strongest": "#e7298a",
+    "opposed": "#1f78b4",
 }
 OTHERS = ("#636363", "#8f8f8f", "#a8a8a8", "#bdbdbd")  # what is no method: baselines and controls
-SERIES = ("#d95f02", "#1f78b4", "#1b9e77", "#8c6bb1")  # what is not told apart by method: models, arms
+SERIES = ("#d95f02", "#1f78b4", "#1b9e77", "#8c6bb1", "#e7298a", "#7f7f7f", "#b8860b", "#66a61e")  # whatever else
+DASHES: Any = ("-", "--", "-.", (0, (1, 1)))
 MARKERS = "osD^vPX*<>"
 NAMES = {
     "uniform": "uniform map",
@@ -39,11 +51,23 @@ NAMES = {
     "edges_attention": "edges × attention",
     "random": "at random",
     "nearest": "the nearest words",
+    "relevant": "what speaks for the word",
+    "strongest": "what speaks for or against it",
+    "opposed": "what speaks against it",
+    "shifted": "the same outline elsewhere",
+    "own": "as they are",
+    "pooled": "pooled to the grid",
     "grid_td": "grid-TD",
     "adaptive": "adaptive attention",
     "+": "positive evidence",
     "-": "negative evidence",
     "mean_abs": "mean |E|",
+    "pixel_share": "pixel share",
+    "log_prob": "log-probability",
+    "1 - beta": "1 − β",
+    "model": "the model’s",
+    "training": "in training",
+    "rate": "how often right",
 }
 # Blue for what came out, orange for what did not, as in the maps; the words say it too.
 TINTS = {
@@ -92,6 +116,8 @@ def figure_intervals(
     import matplotlib.pyplot as plt
 
     table = table.dropna(subset="value")
+    if table.empty:
+        return _nothing(title or measured)
     keys, hues = list(dict.fromkeys(table[by])), list(dict.fromkeys(table[hue])) if hue else [""]
     colours = colours_of(hues if hue else keys)
     with plt.rc_context(STYLE):
@@ -132,6 +158,8 @@ def figure_curves(
     import matplotlib.pyplot as plt
 
     table = table.dropna(subset=y)
+    if table.empty:
+        return _nothing(title or axes[1])
     keys = list(dict.fromkeys(table[by]))
     colours, lines = colours_of(keys), []
     with plt.rc_context(STYLE):
@@ -160,19 +188,43 @@ def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") 
     """Figure 7: ROC curves. points: columns label, fpr, tpr; areas: the area of each label, in words."""
     import matplotlib.pyplot as plt
 
+    if points["fpr"].isna().all():
+        return _nothing(title or "ROC curves")
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+        figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
         ax.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=":")
-        for (name, area), colour, dashes in zip(
-            areas.items(), (*SERIES, *COLOURS.values()), "-----------", strict=False
-        ):
+        for k, (name, area) in enumerate(areas.items()):
             part = points[points["label"] == name]
-            ax.plot(part["fpr"], part["tpr"], dashes, color=colour, lw=1.6, label=f"{name} {area}")
+            style: Any = {"color": SERIES[k % len(SERIES)], "ls": DASHES[k % len(DASHES)]}
+            ax.plot(part["fpr"], part["tpr"], lw=1.6, label=f"{name} {area}", **style)
         ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title, aspect="equal")
         _legend(ax, outside=True)
         plt.close(figure)
     curves = "; ".join(f"{name} {area}" for name, area in areas.items())
     return Plate(figure, f"{title + ': ' if title else ''}ROC curves with the areas under them: {curves}.", points)
+
+
+def figure_masked(
+    model: Captioner, e: Explained, position: int, share: float = 0.25, kept: bool = False, beam_size: int = 3
+) -> Row:
+    """Figure 4: the picture in white where each method says the word at `position` comes from, and what is said of it.
+
+    share: of the cells of the encoder's grid. kept: white everywhere else. The first picture is the whole one.
+    """
+    grid, picture = model.encoder.grid, e.example.display()
+    chance, some = np.arange(grid**2), max(1, round(share * grid**2))
+    maps = [x.image[[x.positions.index(position)]] for x in e.explanations.values()]
+    chosen = np.array([covered(ranked(cells(of, grid)[0], chance)[:some], grid) for of in maps])
+    hidden = np.concatenate([np.zeros((1, grid, grid), bool), ~chosen if kept else chosen])
+    after, said = look_again(model, e, hidden, "white", beam_size)
+    word, plates, notes = e.caption.words[position], [], []
+    for mask, name, p, caption in zip(hidden, ["the whole picture", *e.explanations], after, said, strict=True):
+        white = F.interpolate(torch.from_numpy(mask)[None, None].float(), picture.shape[-2:])[0, 0] > 0
+        shown = torch.where(white, torch.ones(()), picture.detach().float().cpu())
+        notes.append(f"{name_of(name)}: {' '.join(caption)}\n“{word}” {percent(p[position])}")
+        how = "" if name not in e.explanations else f", {'all but ' if kept else ''}{percent(share)} of it white"
+        plates.append(Plate(_picture(shown), f"{notes[-1]}{how}."))
+    return Row(tuple(plates), tuple(notes))
 
 
 def table_intervals(
@@ -243,6 +295,30 @@ def _styled(shown: pd.DataFrame, caption: str) -> "Styler":
     key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
     styler = shown.style.format(escape="html", na_rep="–", precision=3).format_index(escape="html")
     return styler.set_caption(html.escape(caption)).set_uuid(key)
+
+
+def _picture(image: Tensor) -> Any:
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(2.2, 2.2 * image.shape[1] / image.shape[2]))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.axis("off")
+        axes.imshow(image.permute(1, 2, 0).numpy())
+        plt.close(figure)
+    return figure
+
+
+def _nothing(what: str) -> Plate:
+    """The figure of what this profile, or this evaluation, has no values of."""
+    import matplotlib.pyplot as plt
+
+    said = f"{what}: there are no values to show."
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(7, 0.5))
+        figure.text(0, 0.5, said, va="center")
+        plt.close(figure)
+    return Plate(figure, said)
 
 
 def _legend(ax: Any, outside: bool = False) -> None:
