@@ -27,6 +27,7 @@ from IPython.display import Markdown
 
 import capxai_core as cx
 from capxai_core.evaluate.ledger import claims, ledger
+from capxai_core.models.captioner import DECODERS
 from capxai_core.views.charts import name_of, said
 
 statements = {
@@ -46,29 +47,31 @@ statements = {
 results = cx.load_results(profile, model)
 wanted = [claim for claim in claims() if any(claim.id in ids for ids in statements.values())]
 judged = ledger(results.folder.parents[1], [profile], wanted)
-judged["ours"] = [said(row) for row in judged.to_dict("records")]
-judged["n"] = judged["n"].astype("object").fillna("–")
-judged["model"] = [name_of(key) for key in judged["model"]]
+judged["n"] = [
+    f"\nn = {n}" if table and pd.notna(n) else "" for n, table in zip(judged["n"], judged["rule"], strict=True)
+]
+judged["out"] = [f"{r['verdict']}\n{said(r)}{r['n']}" for r in judged.to_dict("records")]
 made = results.provenance
 Markdown(
     f"Profile `{profile}`, {made['images']} pictures, one trained model of each kind, bootstrap seed {made['seed']}. "
-    "In brackets 95 % intervals; where a claim has several rows, the one that decided it is shown."
+    "In brackets 95 % intervals; n counts words or captions; where a claim has several rows, the deciding one is shown."
 )
 
 # %% tags=["remove-input", "full-width"]
 parts = []
-columns = {"says": "claim", "printed": "the paper", "model": "model", "ours": "here", "n": "n", "verdict": "verdict"}
 for statement, ids in statements.items():
-    part = judged[judged["id"].isin(ids)].sort_values("id", key=lambda column: column.map(ids.index), kind="stable")
-    shown = part[list(columns)].rename(columns=columns)
-    repeated = part["id"].duplicated().to_numpy()
-    shown.loc[repeated, ["claim", "the paper"]] = ""
-    styled = shown.style.hide().set_uuid(ids[0]).set_table_attributes('class="claims"')
-    parts.append(f"<h3>{statement}</h3>{styled.to_html()}")
+    part = judged[judged["id"].isin(ids)]
+    columns = {"says": "claim", "printed": "the paper"}
+    shown = part.drop_duplicates("id").set_index("id")[list(columns)].rename(columns=columns)
+    for name in DECODERS:
+        mine = part[part["model"].isin([name, ""])].set_index("id")
+        shown[name_of(name)] = mine["out"]
+    styled = shown.loc[ids].style.hide().set_uuid(ids[0]).set_table_attributes('class="claims"')
+    parts.append(f'<p class="statement">{statement}</p>{styled.to_html()}')
 Markdown("\n\n".join(parts))
 
 # %% [markdown]
-# How to read a row: *here* is the quantity that the claim is judged by, a difference where it compares two things; the
+# Beneath each verdict stands the quantity that the claim is judged by, a difference where it compares two things. The
 # ledger tells each claim's rule and what decided it.
 #
 # ## What follows

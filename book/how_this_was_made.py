@@ -89,5 +89,5 @@ table.style.set_uuid("versions")
 # ## What is not ours
 #
 # The methods and the questions are the paper's {cite}`sun2020`. No code of others was copied; `requirements.lock` names
-# every package that is used. The drawn scenes are drawn by `capxai_core/data/scenes`, and nothing on these pages shows a
-# real person. The photograph in [](your_own_image) comes with scikit-learn.
+# every package that is used. The scenes are drawn by `capxai_core/data/scenes`, and nobody on these pages is real. The
+# photograph in [](your_own_image) comes with scikit-learn.

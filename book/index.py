@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Why did it say that?
 #
-# A small captioning model looked at the picture below and wrote the sentence over it. The descriptions that come with
-# the picture know of no shirt. **Choose a word**: the map shows what in the picture spoke for it and against it, the
-# colours of the earlier words how far they made it expected.
+# A captioning model writes a sentence about a picture, and *attention* is what one usually looks at to see why.
+# *Layer-wise relevance propagation* (LRP) takes the score of each word apart instead, until all of it lies on pixels
+# and on earlier words. What this book found when it asked both, over many pictures:
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
@@ -19,31 +19,10 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["remove-input"]
-import capxai_core as cx
-
-captioner = cx.load_captioner(f"{profile}/{model}")
-examples = cx.load_examples(profile, "counter", 100, seed)
-captioned = ((example, captioner.caption(example.image())) for example in examples)
-invented = ((e, caption) for e, caption in captioned if "shirt" in caption.words and not e.supports("shirt"))
-found = next(invented, None)
-assert found, "no shirt was made up in the captions of the first 100 pictures: try another seed"
-example, caption = found
-image, methods = example.image(), ("lrp", "gradcam", "attention")
-view = cx.Explorer(example.display(), [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
-view.word, view.opacity = caption.words.index("shirt"), 0.7
-view
-
-# %% [markdown]
-# ## What the book found
-#
-# The view is computed, not drawn. *Layer-wise relevance propagation* (LRP) takes the score of a word apart, backwards
-# through the whole network, until every part of it lies on a pixel or on an earlier word. *Attention* is what is
-# usually shown instead. Over many pictures, how do the two compare?
-
-# %% tags=["remove-input"]
 import pandas as pd
 from IPython.display import Markdown
 
+import capxai_core as cx
 from capxai_core.views.charts import name_of, said
 
 union = {"resolution": "own", "sign": "+", "region": "union", "against": ""}
@@ -51,19 +30,19 @@ masked = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "reg
 cause = {"names": "all", "sign": "signed", "measure": "spearman", "against": ""}
 means = {"score": "mean", "normalisation": "max", "selection": "all", "word": ""}
 asked = {
-    "Evidence that lies on the object the word names": ("localisation", union),
-    "… less what lies on another word’s object": ("discrimination", union),
-    "Probability lost with the quarter of the picture marked most": ("masking", masked),
-    "Ranks objects as removing them from the scene does (correlation)": (
+    "evidence on the object that the word names": ("localisation", union),
+    "… less that on another word’s object": ("discrimination", union),
+    "probability lost with the quarter marked most": ("masking", masked),
+    "ranks objects as removing them does": (
         "causes",
         {"edit": "removed", "score": "sum", **cause},
     ),
-    "Ranks earlier words as deleting them does (correlation)": (
+    "ranks earlier words as deleting them does": (
         "causes",
         {"edit": "deleted", "score": "score", **cause},
     ),
-    "Tells right words from made-up ones (AUC)": ("auc", {"pairs": "pooled", **means}),
-    "… among occurrences of the same word (AUC)": ("auc", {"pairs": "within words", **means}),
+    "tells right words from made-up ones (AUC)": ("auc", {"pairs": "pooled", **means}),
+    "… among occurrences of one word (AUC)": ("auc", {"pairs": "within words", **means}),
 }
 results, rows = cx.load_results(profile, model), {}
 for question, (name, where) in asked.items():
@@ -82,16 +61,32 @@ told.style.set_table_attributes('class="found"').set_uuid("found")
 # %% tags=["remove-input"]
 made = results.provenance
 Markdown(
-    f"`{profile}/{model}`, {made['images']} pictures, captions by a beam of 3, bootstrap seed {made['seed']}. In "
-    "brackets the 95 % interval by a bootstrap over pictures; *higher* names a method only where the intervals do not "
-    "meet. n counts words. A dash: the method has no answer, or the profile no such test."
+    f"`{profile}/{model}` on {made['images']} pictures, seed {made['seed']}; in brackets 95 % intervals. *Higher* "
+    "names a method where the intervals do not meet. – no answer, or no such test."
 )
 
 # %% [markdown]
-# Beside the rows: LRP has a sign, so that something can speak *against* a word; an answer about the words; and an account
-# that adds up. Attention has none of these, whatever its maps are worth. And read the last two rows together: which
-# word it is tells much of whether it is made up, so the last one asks what an explanation knows beyond that.
-# [The conclusion](5_conclusion) has both models beside the paper's own words.
+# Here is one. The captions that people would write for this picture know of no shirt. **Choose a word**: the map shows
+# what spoke for it and against it, the colours of the earlier words how far they made it expected.
+
+# %% tags=["remove-input"]
+captioner = cx.load_captioner(f"{profile}/{model}")
+examples = cx.load_examples(profile, "counter", 100, seed)
+captioned = ((example, captioner.caption(example.image())) for example in examples)
+invented = ((e, caption) for e, caption in captioned if "shirt" in caption.words and not e.supports("shirt"))
+found = next(invented, None)
+assert found, "no shirt was made up in the captions of the first 100 pictures: try another seed"
+example, caption = found
+image, methods = example.image(), ("lrp", "gradcam", "attention")
+view = cx.Explorer(example.display(), [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
+view.word, view.opacity = caption.words.index("shirt"), 0.7
+view
+
+# %% [markdown]
+# Besides what the rows above count, LRP has a sign, so that something can speak *against* a word, an answer about the
+# words, and an account that adds up. Attention has none of these, whatever its maps are worth. And read the last two
+# rows together: which word it is tells much of whether it is made up, so the last one asks what an explanation knows
+# beyond that. [The conclusion](5_conclusion) has both models beside the paper's own words.
 #
 # ## What this is
 #

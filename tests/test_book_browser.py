@@ -1,17 +1,25 @@
 """The built book in a real browser that reaches no host: every page is there, quiet, whole, and its views answer."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page
+
+import capxai_core as cx
+from capxai_core.views.view import View
 
 ROOT = Path(__file__).parents[1]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for chapter in TOC["chapters"])]
 SOURCES = {page: ROOT / f"{page}.py" for page in PAGES if (ROOT / f"{page}.py").exists()}
-VIEWS = {page: len(re.findall(r"^[^#\n]*cx\.Explorer\(", source.read_text(), re.M)) for page, source in SOURCES.items()}
+KINDS = [name for name in cx.__all__ if isinstance(getattr(cx, name), type) and issubclass(getattr(cx, name), View)]
+CALL = re.compile(rf"^[^#\n]*cx\.({'|'.join(KINDS)})\(", re.M)
+VIEWS = {page: len(CALL.findall(source.read_text())) for page, source in SOURCES.items()}
+THEMES_OWN = [".headerlink", ".copybtn", ".sd-summary-up", "details.hide summary"]  # what the page's theme puts in
 
 
 @pytest.fixture
@@ -35,14 +43,14 @@ def page(browser: Browser, site: Path, complaints: list[str]) -> Page:
 def open_page(page: Page, site: Path, name: str) -> None:
     page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
     if VIEWS.get(name):
-        page.locator(".explorer canvas").first.wait_for()
+        page.locator(".capxai canvas").first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_whole_and_asks_no_other_host(page: Page, site: Path, complaints: list[str], name: str) -> None:
     open_page(page, site, name)
     assert page.locator("article h1").count() == 1
-    assert page.locator(".explorer canvas").count() == VIEWS.get(name, 0)
+    assert page.locator(".capxai-view").count() == VIEWS.get(name, 0)
     for picture in page.locator("article img").all():
         assert picture.get_attribute("alt")
         assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
@@ -64,6 +72,46 @@ def test_links_inside_the_book_lead_somewhere(page: Page, site: Path, name: str)
 
 
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_readers_who_cannot_see_or_point_meet_nothing_serious(page: Page, site: Path, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    open_page(page, site, name)
+    own = {"include": [["article.bd-article"]], "exclude": [[one] for one in THEMES_OWN]}
+    found = Axe().run(page, context=own).response["violations"]
+    grave = [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")]
+    assert grave == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_light(site: Path, name: str) -> None:
+    assert (site / f"{name}.html").stat().st_size < 2_500_000
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_chapter_comes_as_its_executed_notebook(page: Page, site: Path, name: str) -> None:
+    open_page(page, site, name)
+    buttons = page.locator(".btn-download-source-button").evaluate_all("links => links.map(link => link.href)")
+    assert buttons == [(site / "_sources" / f"{name}.ipynb").as_uri()]
+    cells = json.loads((site / "_sources" / f"{name}.ipynb").read_text())["cells"]
+    assert any(cell.get("outputs") for cell in cells)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_made_a_figure_stands_under_it(page: Page, site: Path, name: str) -> None:
+    open_page(page, site, name)
+    outputs = page.locator("div.cell_output div.text_html:has(> img, > .capxai-view)")
+    for output in outputs.all():
+        told = output.locator("> .capxai-data")
+        assert told.locator("a", has_text="notebook").count() == 1
+        assert "seed" in told.inner_text()
+
+
+def test_reference_has_every_public_name(site: Path) -> None:
+    text = (site / "book" / "api.html").read_text()
+    assert [name for name in cx.__all__ if f'id="capxai_core.{name}"' not in text] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_page_fits_a_phone(page: Page, site: Path, name: str) -> None:
     page.set_viewport_size({"width": 380, "height": 800})
     open_page(page, site, name)
@@ -78,9 +126,9 @@ def shown(view: Locator) -> tuple[str, list[str], str]:
 
 
 @pytest.mark.parametrize("name", [name for name, views in VIEWS.items() if views])
-def test_views_answer_a_word_and_a_method(page: Page, site: Path, complaints: list[str], name: str) -> None:
+def test_explorers_answer_a_word_and_a_method(page: Page, site: Path, complaints: list[str], name: str) -> None:
     open_page(page, site, name)
-    for view in page.locator(".explorer").all():
+    for view in page.locator(".capxai > .explorer").all():
         before = shown(view)
         view.locator(".token:has(input:not(:checked))").last.click()
         page.mouse.move(0, 0)

@@ -1,0 +1,67 @@
+"""What the book adds to Sphinx: a figure that is missing stops the build, and links name files that exist."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import capxai_book  # noqa: E402  found through the line above
+
+PARAMETERS = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["seed = 1\n", 'model = "a"\n']}
+
+
+def read(*cells: dict, suffix: str = ".ipynb") -> list[dict]:
+    """Cells after the extension has seen them."""
+    given = [{**PARAMETERS, "outputs": []}, *({"cell_type": "code", "metadata": {}, **cell} for cell in cells)]
+    notebook = {"cells": given, "metadata": {"capxai": {"parameters": {"seed": 2}}}, "nbformat": 4, "nbformat_minor": 5}
+    source = [json.dumps(notebook)]
+    app = SimpleNamespace(env=SimpleNamespace(doc2path=lambda name: name + suffix))
+    capxai_book.say_what_made_it(app, "book/one", source)
+    return json.loads(source[0])["cells"][1:]
+
+
+def shown(html: str) -> list[dict]:
+    return [{"output_type": "display_data", "metadata": {}, "data": {"text/html": [html]}}]
+
+
+@pytest.mark.parametrize("html", ['<img src="data:,">', '<img src="data:,"><p class="capxai-data"><a>numbers</a></p>'])
+def test_under_a_figure_stands_what_made_it(html: str) -> None:
+    (cell,) = read({"source": ["x = 1\n", "cx.figure_words(x)"], "outputs": shown(html)})
+    told = cell["outputs"][0]["data"]["text/html"]
+    for what in ("figure_words", "/a, seed 2", "../_sources/book/one.ipynb"):
+        assert told.count(what) >= 1
+    assert told.count("capxai-data") == 1
+    assert told.count("numbers") == html.count("numbers")
+
+
+def test_tables_and_text_stay_as_they_are() -> None:
+    cell = {"source": ["table"], "outputs": shown("<table></table>")}
+    assert read(cell)[0]["outputs"] == cell["outputs"]
+
+
+def test_cell_that_lost_its_figure_stops_the_build() -> None:
+    with pytest.raises(ExtensionError, match="one: this cell shows nothing"):
+        read({"source": ["x = 1\n", "cx.figure_words(x)"], "outputs": []})
+    read({"source": ["x = 1"], "outputs": []})
+
+
+def test_links_to_sources_name_the_chapters_text() -> None:
+    edit, run = (
+        "https://host/a/b/edit/main/book/index.ipynb",
+        "https://binder/v2/gh/a/b/main?urlpath=lab/tree/book/index.ipynb",
+    )
+    own = "../_sources/book/index.ipynb"
+    context = {"header_buttons": [{"url": edit}, {"buttons": [{"url": run}, {"url": own}]}]}
+    capxai_book.point_at_sources(SimpleNamespace(srcdir=ROOT), "book/index", "", context, None)
+    one, group = context["header_buttons"]
+    assert one["url"] == "https://host/a/b/edit/main/book/index.py"
+    assert group["buttons"][0]["url"].startswith(
+        "https://binder/v2/gh/a/b/main?urlpath=lab/tree/book/index.py%3Ffactory"
+    )
+    assert group["buttons"][1]["url"] == own
