@@ -6,6 +6,7 @@ import pytest
 
 import capxai_core as cx
 from capxai_core.evaluate import records, suite
+from capxai_core.evaluate.ledger import ledger
 from capxai_core.models.captioner import Captioner
 
 
@@ -16,6 +17,7 @@ def model() -> Captioner:
 
 def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
     examples = cx.load_scenes("counter", 5, seed=3)
+    folder = folder / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3})
     suite.evaluate([suite.Evaluation(*arguments, subset=2)], jobs)
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
@@ -38,11 +40,14 @@ def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_p
     monkeypatch.setattr(suite, "explained", dies)
     with pytest.raises(KeyboardInterrupt):
         run(model, tmp_path / "cut")
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut" / "records").glob("*/part-????/*")}
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").glob("scenes/grid_td/records/*/part-????/*")}
     assert len({path.parent for path in kept}) == 2
     monkeypatch.setattr(suite, "explained", original)
     assert run(model, tmp_path / "cut", jobs=2) == whole  # however many share the work
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())  # nothing was done twice
+
+    verdicts = ledger(tmp_path / "whole", ["scenes"])  # every claim finds the rows it is judged by
+    assert {"reproduced", "not", "not tested"} <= {*verdicts.verdict}
 
 
 def test_results_of_something_else_are_not_mixed_in(model, tmp_path):

@@ -114,11 +114,10 @@ def weights_of(words: pd.DataFrame, weighting: Weighting, vocabulary: int) -> We
     found = {}
     for image, of in told.groupby("image", sort=False):
         m = torch.full((vocabulary,), float(weighting.others))
-        m[torch.as_tensor(of["token"].to_numpy())] = torch.as_tensor(
-            1 + scale * of["value"].to_numpy(), dtype=m.dtype
-        ).clamp(0, 2)
+        values = torch.tensor((1 + scale * of["value"]).to_list())
+        m[of["token"].to_list()] = values.clamp(0, 2)
         if image in stops.index:
-            m[torch.as_tensor(stops[image].astype(int))] = float(weighting.stop)
+            m[stops[image].tolist()] = float(weighting.stop)
         found[str(image)] = m
     return found
 

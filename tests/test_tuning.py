@@ -1,0 +1,141 @@
+"""LRP inference: eq. (14) and (15) in their readings, the arms from one start, table III by hand-worked numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import captioner, picture
+
+import capxai_core as cx
+from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
+from capxai_core.pipeline import tuning as pipeline
+from capxai_core.training.captioning import caption_loss, pad_captions
+from capxai_core.training.inference import Weighting, weights_of, word_rows
+from capxai_core.training.recipe import Recipe
+
+
+def words(**columns):
+    """Two captions: "a dog runs", "the dog a cat cat"."""
+    table = pd.DataFrame(
+        {
+            "image": ["x"] * 3 + ["y"] * 5,
+            "word": ["a", "dog", "runs", "the", "dog", "a", "cat", "cat"],
+            "token": [4, 5, 6, 7, 5, 4, 8, 8],
+            "share": [9.0, 0.4, -0.2, 9.0, 0.2, 9.0, 0.1, 0.3],
+            "right": [True, True, False, True, False, True, True, True],
+        }
+    )
+    return table.assign(mean=table["share"] / 1000, **columns)
+
+
+def test_weights_have_the_strength_asked_for_and_leave_other_words_alone():
+    m = weights_of(words(), Weighting(strength=0.1), 10)
+    share = {"x": {5: 0.4, 6: -0.2}, "y": {5: 0.2, 8: 0.2}}  # a word said twice has its mean
+    mean = 0.25
+    for image, of in share.items():
+        expected = torch.ones(10)
+        for token, value in of.items():
+            expected[token] += 0.1 * value / mean
+        assert torch.allclose(m[image], expected)
+    apart = torch.cat([(m["x"] - 1)[[5, 6]], (m["y"] - 1)[[5, 8]]]).abs().mean()
+    assert apart.item() == pytest.approx(0.1)
+
+
+def test_the_frequency_arm_weights_by_how_often_a_word_is_right_with_the_same_strength():
+    m = weights_of(words(), Weighting(arm="frequency", strength=0.1), 10)
+    rates = {5: 0.5, 6: 0.0, 8: 1.0}
+    assert m["y"][8] / m["y"][5] != 1 and m["x"][6] == 1
+    scale = 0.1 / np.mean([rates[5], rates[6], rates[5], rates[8]])
+    assert m["y"][8].item() == pytest.approx(1 + scale * 1.0) and m["x"][5].item() == pytest.approx(1 + scale * 0.5)
+
+
+def test_eq_15_as_printed():
+    m = weights_of(words(), Weighting(reading="mean", strength=None, others=0, stop=0), 10)
+    assert m["x"].tolist() == pytest.approx([0, 0, 0, 0, 0, 1.0004, 0.9998, 0, 0, 0])
+    assert weights_of(words(), Weighting(arm="original"), 10) == {}
+
+
+def test_scores_are_multiplied_by_the_weights():
+    model = captioner(1)
+    a = torch.cat([model.see(picture(1)), model.see(picture(2))])
+    tokens, recipe = pad_captions([[5, 2], [6, 7, 2]]), Recipe(dropout=0, embedding_dropout=0)
+    m = torch.rand(2, len(model.vocabulary)) + 0.5
+    losses = []
+    for row, ids in enumerate(([5, 2], [6, 7, 2])):
+        logits = model.decoder.fc(model.unroll(a[row : row + 1], model.embed(ids[:-1])).fused[0])
+        losses.append(torch.nn.functional.cross_entropy(logits * m[row], torch.tensor(ids), reduction="none"))
+    assert caption_loss(model.decoder, a, tokens, recipe, m).item() == pytest.approx(torch.cat(losses).mean().item())
+    neutral = caption_loss(model.decoder, a, tokens, recipe, torch.ones_like(m))
+    assert neutral.item() == pytest.approx(caption_loss(model.decoder, a, tokens, recipe).item())
+
+
+def test_the_reading_without_maps_tells_what_the_maps_tell():
+    model, examples = cx.load_captioner("scenes/adaptive"), cx.load_scenes("train", 2, seed=5)
+    fast, slow = (pd.DataFrame(word_rows(model, examples, maps)["words"]) for maps in (False, True))
+    assert list(fast.word) == list(slow.word)
+    np.testing.assert_allclose(fast["mean"], slow["mean"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(fast["share"], slow["share"], rtol=1e-3, atol=1e-3)
+    assert slow["relative"].abs().max() <= 1
+
+
+@dataclass(frozen=True)
+class Told:
+    name: str
+    captions: tuple
+    seen: frozenset
+
+    def supports(self, word):
+        return word in self.seen
+
+
+DRESS = Told("dress", (("a", "woman", "in", "a", "dress"),), frozenset({"dress", "woman"}))
+SHIRT = Told("shirt", (("a", "man", "in", "a", "shirt"), ("a", "coat")), frozenset({"shirt"}))
+BARE = Told("bare", (("a", "dog"),), frozenset())
+
+
+def test_the_subset_has_other_clothes_and_not_the_biased_word():
+    assert clothing_subset([DRESS, SHIRT, BARE], clothing_words("flickr8k")) == [DRESS]
+    assert "shirt" not in clothing_words("scenes") and {"coat", "jacket"} <= clothing_words("scenes")
+
+
+def test_table_3_by_hand():
+    said = {
+        ("original", 1): [("a", "dress", "and", "a", "coat"), ("a", "coat")],
+        ("original", 2): [("a", "shirt"), ("a", "dog")],
+        ("lrp", 1): [("a", "dress"), ("a", "dog")],
+        ("lrp", 2): [("a", "dress"), ("a", "dog")],
+    }
+    frames = [
+        pd.DataFrame(tuning_rows([DRESS, BARE], captions, clothing_words("flickr8k"))).assign(arm=arm, seed=seed)
+        for (arm, seed), captions in said.items()
+    ]
+    table = tuning_table(pd.concat(frames), draws=200).set_index(["measure", "arm", "against"])
+    assert table.loc[("TP", "original", ""), "value"] == pytest.approx(100 / 3)  # of dress, coat, coat
+    assert table.loc[("TP", "lrp", ""), "value"] == 100 and table.loc[("clothes said", "lrp", ""), "value"] == 0.5
+    assert table.loc[("TP", "lrp", "original"), "value"] == pytest.approx(200 / 3)
+    assert table.loc[("recall", "original", ""), "value"] == 50 and table.loc[("recall", "lrp", ""), "value"] == 100
+    assert table.loc[("biased word made up", "original", ""), "value"] == 25
+    same = table.loc[("recall", "lrp", "")]
+    assert same.low == same.high == 100 and same.seeds == 2 and same.images == 2
+
+
+def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch):
+    model = cx.load_captioner("scenes/adaptive")
+    examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
+    recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
+
+    def run(folder):
+        place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
+        return pipeline.tune(model, examples, recipe, {"seed": 1}, *place, seeds=2)
+
+    first = run("one")["fine_tuning_all"]
+    assert {*first.arm} == {"pretrained", "original", "frequency", "lrp"}
+    assert set(first[first.arm == "lrp"].seeds) == {2} and set(first.images) == {6}
+    weights = sorted((tmp_path / "one").rglob("captioner.safetensors"))
+    when = [path.stat().st_mtime_ns for path in weights]
+    assert len({path.read_bytes() for path in weights}) == len(weights) == 6
+    pd.testing.assert_frame_equal(run("one")["fine_tuning_all"], first)
+    assert [path.stat().st_mtime_ns for path in weights] == when
+    assert len(pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_captions.csv")) == 4 * 6
