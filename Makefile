@@ -7,7 +7,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lint lab bench train lock clean
+.PHONY: help setup book test lint lab bench pages train lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lab: .venv/installed ## open the chapters as notebooks in JupyterLab
 
 bench: .venv/installed ## time the explanations (table and JSON)
 	$(BIN)/python benchmarks/bench.py
+
+pages: .venv/installed ## time how soon each page of the built book can be used
+	$(BIN)/python benchmarks/pages.py
 
 train: .venv/installed ## train the shipped weights of the default profile anew (about half an hour)
 	for m in encoder adaptive grid_td; do $(BIN)/capxai train --profile scenes --model $$m || exit; done
