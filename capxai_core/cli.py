@@ -23,6 +23,8 @@ app = typer.Typer(
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder with flickr8k/, vgg16/ …; default: $CAPXAI_DATA.")
 ]
+data_app = typer.Typer(no_args_is_help=True, help="Photographs and weights: whether they are there, and from where.")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:
@@ -238,7 +240,9 @@ def write_words(table: list[dict[str, Any]], path: Path) -> None:
 @app.command()
 def evaluate(
     profile: Annotated[str, typer.Option(help="What to evaluate on: scenes, flickr8k …")] = "scenes",
-    model: Annotated[list[str] | None, typer.Option(help="adaptive or grid_td; default: both.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="adaptive, grid_td, or another profile's, e.g. flickr8k/grid_td.")
+    ] = None,
     n: Annotated[
         int, typer.Option(min=2, help="Images of the test split; of scenes, three of four from its part `counter`.")
     ] = 256,
@@ -263,17 +267,17 @@ def evaluate(
     from capxai_core.pipeline.profiles import evaluation_examples, find_profile
     from capxai_core.training.card import fingerprint
 
-    judged, training = evaluation_examples(profile, n, data)
-    if len(judged) < n:
-        print(f"there are {len(judged)} images to evaluate on, not {n}", file=sys.stderr)
     evaluations = []
     for name in model or DECODERS:
-        captioner, weights = load_captioner(f"{profile}/{name}", data=data), find_weights(f"{profile}/{name}")
+        full = name if "/" in name else f"{profile}/{name}"
+        captioner, weights = load_captioner(full, data=data), find_weights(full)
+        judged, training = evaluation_examples(profile, n, data, captioner.profile)
+        if len(judged) < n:
+            print(f"there are {len(judged)} images to evaluate on, not {n}", file=sys.stderr)
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
-        given = {"beam_size": 3, "min_count": find_profile(profile).recipe.min_count}
-        evaluation = Evaluation(
-            captioner, judged, training, out / profile / name, provenance, given, min(subset, len(judged)), seed
-        )
+        given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
+        folder = out / profile / name.replace("/", "-")
+        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, min(subset, len(judged)), seed)
         try:
             evaluation.tasks()
         except DataError:
@@ -355,6 +359,38 @@ def run(
         values[name] = value
     for path in run_notebooks(chapters or (), values):
         print(path)
+
+
+@app.command()
+def reproduce(
+    profile: Annotated[str, typer.Option(help="scenes, flickr8k, flickr30k or coco2017.")] = "scenes",
+    data: DataOption = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes of the evaluation.")] = None,
+) -> None:
+    """A profile whole: check, train, evaluate, chapters, ledger (goes on where it was interrupted)."""
+    from capxai_core.pipeline.reproduce import reproduce_profile
+
+    reproduce_profile(profile, data, jobs)
+
+
+@data_app.command()
+def check(
+    profile: Annotated[str, typer.Argument(help="flickr8k, flickr30k or coco2017.")], data: DataOption = None
+) -> None:
+    """Look whether everything is there and can be read, before hours of work; exit code 2 where it is not."""
+    from capxai_core.pipeline.check import check_profile
+
+    check_profile(profile, data)
+
+
+@data_app.command()
+def fetch(
+    profile: Annotated[str, typer.Argument(help="flickr8k, flickr30k or coco2017.")], data: DataOption = None
+) -> None:
+    """Download what may be downloaded (verified; goes on where it was interrupted), then check."""
+    from capxai_core.pipeline.check import fetch_profile
+
+    fetch_profile(profile, data)
 
 
 if __name__ == "__main__":

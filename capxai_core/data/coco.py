@@ -4,7 +4,9 @@ Two kinds of annotations become no objects: crowd regions (`iscrowd`), each of w
 that its box says where no single one is; and boxes without extent, of which instances_train2017 has two.
 """
 
+import hashlib
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -76,12 +78,15 @@ class Instances:
     categories: Records[Category]
 
 
-def load_coco(captions: str | Path, instances: str | Path | None, images: str | Path, split: str) -> list[FileExample]:
+def load_coco(
+    captions: str | Path, instances: str | Path | None, images: str | Path, split: str, absent: bool = False
+) -> list[FileExample]:
     """Read a captions file and, for objects with boxes and masks, the instances file of the same images.
 
     Images whose file is not in the folder `images` are left out and their number is logged as a warning; that all are
-    missing is an error. A blank caption is skipped; an image without any other is an error. Masks are drawn when asked
-    for, in the size that the annotations state. Raises `DataError` naming file, field and index.
+    missing is an error. (With `absent`, they are kept.) A blank caption is skipped; an image without any other is an
+    error. Masks are drawn when asked for, in the size that the annotations state. Raises `DataError` naming file, field
+    and index.
     """
     captions, folder = Path(captions), Path(images)
     if not folder.is_dir():
@@ -103,7 +108,7 @@ def load_coco(captions: str | Path, instances: str | Path | None, images: str | 
     examples = [
         FileExample(p.file_name, split, tuple(told[p.id]), folder / p.file_name, tuple(objects.get(p.id, ())))
         for p in content.images
-        if p.file_name in there
+        if absent or p.file_name in there
     ]
     if not examples:
         raise DataError(f"{folder}: has none of the {len(told)} images listed in {captions}")
@@ -111,6 +116,17 @@ def load_coco(captions: str | Path, instances: str | Path | None, images: str | 
         log = logging.getLogger(__name__)
         log.warning("%s: %d of the %d images listed in %s are missing", folder, missing, len(told), captions)
     return examples
+
+
+def split_training(names: Sequence[str]) -> dict[str, str]:
+    """Each image of train2017 with its split by section IV-A: 5,000 `val`, 110,000 `train`; the other 3,287 are `rest`.
+
+    Which ones the paper does not say: here they stand in the order of the SHA-256 of their names. Of fewer images, as
+    many in proportion.
+    """
+    order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    val, train = (round(len(order) * share / 118_287) for share in (5_000, 115_000))
+    return {name: "val" if i < val else "train" if i < train else "rest" for i, name in enumerate(order)}
 
 
 def _objects(path: Path, captions: Path, pictures: list[Picture]) -> dict[int, list[ObjectAnnotation]]:

@@ -1,11 +1,14 @@
 """What a profile name stands for: data, encoder and recipe, so that the same commands run on each."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from capxai_core.data.examples import Example
+from capxai_core.data.coco import load_coco, split_training
+from capxai_core.data.examples import Example, FileExample
 from capxai_core.data.karpathy import load_karpathy
 from capxai_core.data.scenes import load_scenes
 from capxai_core.errors import DataError, RequestError
@@ -18,14 +21,35 @@ SCENES = {"train": 6000, "val": 500, "test": 150, "counter": 450}
 
 @dataclass(frozen=True)
 class Profile:
-    """A data set with its encoder and training recipe. `examples` and `encoder` read from the data folder."""
+    """A data set with its encoder and training recipe. `listed` and `encoder` read from the data folder.
+
+    listed: all that the annotations list, their pictures there or not. judged: how many images an evaluation at full
+    size looks at, and at how many of these many times.
+    """
 
     name: str
     about: str
-    examples: Callable[[Path], Sequence[Example]]
+    listed: Callable[[Path], Sequence[Example]]
     encoder: Callable[[Path], Encoder]
     recipe: Recipe = field(default_factory=Recipe)
     needs_data: bool = True
+    judged: tuple[int, int] = (1000, 200)
+
+    def examples(self, root: Path) -> Sequence[Example]:
+        """Those whose picture is there. How many are missing is logged; `DataError` where all are."""
+        listed = self.listed(root)
+        missing = {example.name for example in absent(listed)}
+        if missing:
+            told = f"of the {len(listed)} images listed for '{self.name}', {len(missing)} are missing in {root}"
+            if len(missing) == len(listed):
+                raise DataError(f"{told}; capxai data check {self.name} says where they belong")
+            logging.getLogger(__name__).warning("%s, e.g. %s", told, min(missing))
+        return [example for example in listed if example.name not in missing]
+
+
+def absent(examples: Sequence[Example]) -> list[FileExample]:
+    """Those whose picture is a file that is not there."""
+    return [e for e in examples if isinstance(e, FileExample) and not e.path.is_file()]
 
 
 def data_root(given: Path | None) -> Path:
@@ -61,11 +85,18 @@ def load_examples(profile: str, split: str, n: int, seed: int = 0, data: Path | 
     return found[:n]
 
 
-def evaluation_examples(profile: str, n: int, data: Path | None = None) -> tuple[list[Example], list[Example]]:
+def evaluation_examples(
+    profile: str, n: int, data: Path | None = None, trained: str | None = None
+) -> tuple[list[Example], list[Example]]:
     """n examples to evaluate on, and 500 of the training set (for how often a word is right there).
 
     Of the drawn scenes a quarter is `test` and the rest `counter`, where habits mislead; elsewhere all are `test`.
+    trained: the profile that the captioner was trained on. Where it is another, no image of this one has been seen in
+    training, so that those of other splits follow the ones of `test`.
     """
+    if trained and trained != profile:
+        found = sorted(find_profile(profile).examples(data_root(data)), key=lambda e: e.split != "test")
+        return found[:n], evaluation_examples(trained, 1, data)[1]
     chosen = find_profile(profile)
     everything = chosen.examples(data_root(data) if chosen.needs_data else Path())
     training = [e for e in everything if e.split == "train"][:500]
@@ -86,8 +117,19 @@ def _scenes_encoder(_: Path) -> Encoder:
     return load_encoder(own if own.is_file() else PRETRAINED / "scenes" / "encoder.safetensors")
 
 
-def _flickr8k(root: Path) -> Sequence[Example]:
-    return load_karpathy(root / "flickr8k" / "dataset_flickr8k.json", root / "flickr8k" / "images")
+def _karpathy(name: str, root: Path) -> Sequence[Example]:
+    return load_karpathy(root / name / f"dataset_{name}.json", root / name / "images")
+
+
+def _coco2017(root: Path) -> Sequence[Example]:
+    def read(part: str, split: str) -> list[FileExample]:
+        folder, name = root / "coco2017", f"{part}2017.json"
+        captions, instances = (folder / "annotations" / f"{kind}_{name}" for kind in ("captions", "instances"))
+        return load_coco(captions, instances, folder / f"{part}2017", split, absent=True)
+
+    train = read("train", "train")
+    splits = split_training([example.name for example in train])
+    return [replace(example, split=splits[example.name]) for example in train] + read("val", "test")
 
 
 PROFILES = {
@@ -98,6 +140,11 @@ PROFILES = {
         _scenes_encoder,
         Recipe(d=128, k=64, min_count=1, epochs=15, lr=1e-3, captions=5),
         needs_data=False,
+        judged=(256, 32),
     ),
-    "flickr8k": Profile("flickr8k", "Flickr8k, Karpathy split, VGG16", _flickr8k, vgg16),
+    "flickr8k": Profile("flickr8k", "Flickr8k, Karpathy split, VGG16", partial(_karpathy, "flickr8k"), vgg16),
+    "flickr30k": Profile("flickr30k", "Flickr30k, Karpathy split, VGG16", partial(_karpathy, "flickr30k"), vgg16),
+    "coco2017": Profile(
+        "coco2017", "MSCOCO 2017, the paper's split, VGG16", _coco2017, vgg16, Recipe(min_count=5), judged=(5000, 200)
+    ),
 }

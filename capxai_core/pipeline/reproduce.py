@@ -1,0 +1,129 @@
+"""A profile from beginning to end: each step is a command of its own, which goes on where it was interrupted."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+from rich.table import Table
+
+from capxai_core.data.fetch import SOURCES
+from capxai_core.errors import CapxaiError
+from capxai_core.files import atomic
+from capxai_core.models.captioner import DECODERS
+from capxai_core.pipeline.notebooks import find_chapters
+from capxai_core.pipeline.profiles import data_root, find_profile
+
+INTERRUPTED = 130
+# Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
+# explained by all fast methods, one looked at many times, and a chapter. The encoder of `scenes` is that much smaller.
+TRAINED, EXPLAINED, LOOKED_AT, CHAPTER, SMALLER = 0.006, 0.2, 1.5, 2, 0.04
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command. kind: steps of the same kind take about as long; minutes: a first guess of how long."""
+
+    kind: str
+    what: str
+    command: tuple[str, ...]
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        """As it is told and recorded."""
+        return f"{self.kind} {self.what}".strip()
+
+
+def steps_of(name: str, jobs: int | None = None) -> list[Step]:
+    """What makes every number of a profile. The weights of `scenes` ship with the package and are not trained anew."""
+    profile = find_profile(name)
+    chapters = find_chapters((), Path())
+    on, (n, subset) = ("--profile", name), profile.judged
+    spread = ("--n", str(n), "--subset", str(subset), "--again", *(("--jobs", str(jobs)) if jobs else ()))
+    listed = sum(source.files for source in SOURCES.get(name, ()))
+    steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
+    if profile.needs_data:
+        steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
+    minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
+    steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
+    parameters = ("-p", "profile", name) if profile.needs_data else ()
+    steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
+    program = (sys.executable, "-m", "capxai_core.cli")
+    return [Step(kind, what, (*program, *command), minutes) for kind, what, command, minutes in steps]
+
+
+def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> None:
+    """Run the steps in order. record: JSON file with the seconds spent on each, in all runs, and whether it was done.
+
+    Every step is called again in every run: that it was done here only says that no time is left to wait for it.
+    `CapxaiError` names the step that failed; `KeyboardInterrupt` where it was interrupted.
+    """
+    console = Console(stderr=True)
+    spent: dict[str, dict[str, float]] = json.loads(record.read_text()) if record.is_file() else {}
+    environment = dict(os.environ) | ({"CAPXAI_DATA": str(data)} if data else {})
+    for i, step in enumerate(steps):
+        console.print(overview(steps, spent, i))
+        own, started = spent.setdefault(step.name, {"seconds": 0.0, "done": False}), monotonic()
+        before = own["seconds"]
+        process = subprocess.Popen(step.command, env=environment)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+            process.wait()
+        own.update(seconds=before + monotonic() - started, done=own["done"] or code == 0)
+        with atomic(record) as partial:
+            partial.write_text(json.dumps(spent, indent=1))
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code:
+            raise CapxaiError(
+                f"step '{step.name}' failed (exit code {code}); mend what it says above, then run the same command "
+                "again: it goes on from there"
+            )
+
+
+def left(step: Step, steps: Sequence[Step], spent: dict[str, dict[str, float]]) -> float:
+    """Seconds that a step will yet take: as long in all as another of its kind, or as the first guess says."""
+    own = spent.get(step.name, {"seconds": 0.0, "done": False})
+    if own["done"]:
+        return 0.0
+    like = [spent[s.name]["seconds"] for s in steps if s.kind == step.kind and spent.get(s.name, own)["done"]]
+    return max(0.0, (max(like) if like else step.minutes * 60) - own["seconds"])
+
+
+def overview(steps: Sequence[Step], spent: dict[str, dict[str, float]], now: int) -> Table:
+    """The steps with the time spent on each and about left; now: the one that begins."""
+    table = Table(title="about " + duration(sum(left(step, steps, spent) for step in steps[now:])) + " left")
+    for column in ("", "step", "spent", "left, about"):
+        table.add_column(column)
+    for i, step in enumerate(steps):
+        seconds = spent.get(step.name, {"seconds": 0.0})["seconds"]
+        rest = left(step, steps, spent)
+        mark = "✓" if i < now else "▶" if i == now else ""
+        table.add_row(mark, step.name, duration(seconds) if seconds else "", duration(rest) if i >= now else "")
+    return table
+
+
+def duration(seconds: float) -> str:
+    """`2 h 05 min`, `7 min`, `12 s`."""
+    minutes = round(seconds / 60)
+    return (
+        f"{minutes // 60} h {minutes % 60:02} min"
+        if minutes >= 60
+        else f"{minutes} min"
+        if minutes
+        else f"{seconds:.0f} s"
+    )
+
+
+def reproduce_profile(name: str, data: Path | None = None, jobs: int | None = None) -> None:
+    """Check, train, evaluate, chapters, ledger; see `reproduce`."""
+    root = data_root(data).resolve() if find_profile(name).needs_data else None
+    reproduce(steps_of(name, jobs), Path("runs") / name / "reproduce.json", root)

@@ -1,0 +1,114 @@
+"""A profile whole: the steps in order, interrupted and gone on with, and what is told of the time."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import capxai_core as cx
+from capxai_core.pipeline.reproduce import Step, duration, left, overview, reproduce, steps_of
+
+WRITE = "import sys, pathlib; log = pathlib.Path({log!r}); log.write_text(log.read_text() + {word!r}); {then}"
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("")
+    return path
+
+
+def step(log, kind, what="", then="", minutes=1.0):
+    program = WRITE.format(log=str(log), word=f"{kind}{what} ", then=then)
+    return Step(kind, what, (sys.executable, "-c", program), minutes)
+
+
+def test_steps_run_in_order_and_an_interrupted_run_goes_on(tmp_path, log):
+    once = "sys.exit(130 if log.read_text().count('train') < 2 else 0)"
+    steps = [step(log, "check"), step(log, "train", then=once), step(log, "ledger")]
+    record = tmp_path / "runs" / "reproduce.json"
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(steps, record)
+    assert log.read_text() == "check train "
+    before = json.loads(record.read_text())
+    assert [before[name]["done"] for name in ("check", "train")] == [True, False]
+    reproduce(steps, record)
+    assert log.read_text() == "check train check train ledger "
+    after = json.loads(record.read_text())
+    assert all(after[s.name]["done"] for s in steps) and after["train"]["seconds"] > before["train"]["seconds"] > 0
+
+
+def test_a_step_that_fails_ends_the_run_and_is_named(tmp_path, log):
+    steps = [step(log, "train", "adaptive", "sys.exit(2)"), step(log, "ledger")]
+    with pytest.raises(cx.CapxaiError, match=r"step 'train adaptive' failed \(exit code 2\).*it goes on from there"):
+        reproduce(steps, tmp_path / "reproduce.json")
+    assert log.read_text() == "trainadaptive "
+
+
+def test_steps_find_the_data_folder(tmp_path, log):
+    then = "import os; log.write_text(os.environ['CAPXAI_DATA'])"
+    reproduce([step(log, "check", then=then)], tmp_path / "reproduce.json", tmp_path)
+    assert log.read_text() == str(tmp_path)
+
+
+def test_time_left_is_guessed_then_known_from_a_step_of_the_same_kind(log):
+    steps = [step(log, "train", "a", minutes=10), step(log, "train", "b", minutes=10), step(log, "ledger", minutes=1)]
+
+    def lefts(**spent):
+        told = {name.replace("_", " "): {"seconds": s, "done": done} for name, (s, done) in spent.items()}
+        return [left(s, steps, told) for s in steps]
+
+    assert lefts() == [600, 600, 60]
+    assert lefts(train_a=(200, False)) == [400, 600, 60]
+    assert lefts(train_a=(1500, True)) == [0, 1500, 60]
+    assert lefts(train_a=(1500, True), train_b=(1600, False)) == [0, 0, 60]
+    assert overview(steps, {"train a": {"seconds": 1500.0, "done": True}}, 1).title == "about 26 min left"
+    assert [duration(s) for s in (12.3, 100, 3600 * 5 + 240)] == ["12 s", "2 min", "5 h 04 min"]
+
+
+def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    steps = steps_of("flickr8k", jobs=3)
+    assert [s.name for s in steps] == [
+        "check data",
+        "train adaptive",
+        "train grid_td",
+        "evaluate adaptive",
+        "evaluate grid_td",
+        "chapters",
+        "ledger",
+    ]
+    evaluation = " ".join(steps[3].command)
+    assert "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --again --jobs 3" in evaluation
+    assert steps[5].command[-4:] == ("run", "-p", "profile", "flickr8k")
+    assert [s.kind for s in steps_of("scenes")] == ["check", "evaluate", "evaluate", "chapters", "ledger"]
+
+
+def test_the_commands_of_the_steps_exist(monkeypatch):
+    import typer.main
+
+    from capxai_core.cli import app
+
+    monkeypatch.chdir(Path(__file__).parents[1])
+    for profile in ("scenes", "coco2017"):
+        for words in (list(s.command[3:]) for s in steps_of(profile, jobs=2)):
+            command = typer.main.get_command(app)
+            while hasattr(command, "commands"):
+                command = command.commands[words.pop(0)]
+            command.make_context("capxai", words)  # raises for an unknown option
+
+
+def test_what_is_wrong_is_told_before_anything_runs(tmp_path, monkeypatch):
+    from capxai_core.pipeline.reproduce import reproduce_profile
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAPXAI_DATA", raising=False)
+    for name, data, message in [
+        ("imagenet", None, "unknown profile"),
+        ("flickr8k", None, "set CAPXAI_DATA"),
+        ("flickr8k", tmp_path, "no chapters here; run this in a clone"),
+    ]:
+        with pytest.raises(cx.CapxaiError, match=message):
+            reproduce_profile(name, data)
+    assert not list(tmp_path.iterdir())
