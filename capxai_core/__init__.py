@@ -11,6 +11,7 @@ from capxai_core.models.explainable import Caption, Explainable, Unrolled
 from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
 from capxai_core.views.charts import figure_curves, figure_intervals, figure_roc, table_intervals
+from capxai_core.views.curve import CurveView
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import figure_words, table_words
 from capxai_core.views.made_up import MadeUpWords
@@ -23,6 +24,7 @@ __all__ = [
     "Caption",
     "Captioner",
     "CapxaiError",
+    "CurveView",
     "DataError",
     "Explainable",
     "Explanation",

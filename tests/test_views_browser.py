@@ -18,6 +18,7 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.masking import look_again
 from capxai_core.evaluate.records import Explained
 from capxai_core.methods import Explanation, explain
+from capxai_core.views.curve import CurveView
 from capxai_core.views.made_up import PICTURES, MadeUpWords
 from capxai_core.views.masking import SHARES, MaskingView
 from capxai_core.views.view import View
@@ -279,3 +280,92 @@ def test_masking_says_all_in_words_and_refuses_what_is_not_there(masked: tuple[M
             setattr(view, trait, value)
     with pytest.raises(RequestError, match="choose white or mean"):
         MaskingView(captioner(3).float(), Shown("scene-0"), found, fill="blur")
+
+
+# Attention correctness
+
+CAPTIONED = tuple(
+    SimpleNamespace(category="dog", words=("dog", HOSTILE[1]), box=box)
+    for box in ((0.0, 0.0, 0.5, 0.5), (0.25, 0.5, 0.5, 0.25))
+)
+
+
+def curved(word: str = "dog", judged: str = "scene") -> CurveView:
+    """Two pictures with the same caption, whose third word names two objects, judged with made-up values."""
+    words = (*WORDS[:2], word, *WORDS[3:])
+    chosen = [(Shown(f"scene-{k}", CAPTIONED), explained(words)) for k in range(2)]
+    rows = [
+        {"image": f"{judged}-{k}", "position": 2, "word": word, "other": "", "method": method, "resolution": resolution}
+        | {"sign": "+", "region": region, "share": 0.2, "empty": False}
+        | {f"c{t}": (0.9 if resolution == "own" else 0.1) - 0.05 * t - 0.3 * k - 0.1 * i for t in range(10)}
+        for k in range(2)
+        for i, method in enumerate(("lrp", "gradcam", "attention", "uniform"))
+        for resolution in ("own", "pooled")
+        for region in ("union", "best")
+    ]
+    return CurveView(pd.DataFrame(rows), chosen)
+
+
+def test_the_curve_opens_single_words_with_box_and_threshold(opened: Open) -> None:
+    card = opened(curved(), name="curve")
+    told = card.locator(".status")
+    assert "of LRP for “dog” above 0.3 of the maximum, 75\u202f% lies in one of the boxes" in told.inner_text()
+    assert "On average over 2 words: 60\u202f%" in told.inner_text()
+    assert card.locator(".plot polyline").count() == card.locator(".keys li").count() == 4
+    boxes = card.locator(".boxes i").evaluate_all("all => all.map(one => [one.style.left, one.style.width])")
+    assert boxes == [["0%", "50%"], ["25%", "50%"]]
+    card.locator(".plot .dot").first.click()  # the other word's point
+    assert "45\u202f% lies" in told.inner_text()
+    assert card.locator(".points input:checked").get_attribute("value") == "1"
+    card.get_by_text("scene-1:").wait_for()
+
+
+@pytest.mark.parametrize("threshold", [0, 4, 8])
+def test_the_threshold_hides_weaker_evidence_and_all_against(opened: Open, threshold: int) -> None:
+    card = opened(curved(), name="curve")
+    card.get_by_label("Threshold", exact=True).fill(str(threshold))
+    read = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    alpha = torch.tensor(card.locator("canvas").evaluate(read))[3::4]
+    image = explained()[0].image[2]
+    kept = (image / image.abs().max() * 127).round().flatten() > 12.7 * threshold
+    assert torch.equal(alpha > 0, kept)
+
+
+def test_the_curve_is_steered_by_keyboard_alone_and_fits_a_phone(opened: Open) -> None:
+    card = opened(curved(), curved(), name="curve")
+    keys, told = card.page.keyboard, card.locator(".status")
+    card.get_by_role("radiogroup", name="Method").get_by_role("radio", checked=True).focus()
+    keys.press("ArrowRight")
+    card.get_by_label("Threshold", exact=True).focus()
+    keys.press("ArrowLeft")
+    assert "of Grad-CAM for “dog” above 0.2 of the maximum, 70\u202f%" in told.inner_text()
+    assert card.get_by_role("radio", name="dog 70\u202f%").count() == 1
+    card.locator(".points input:checked").focus()
+    keys.press("ArrowRight")
+    assert "40\u202f% lies" in told.inner_text()
+    assert told.get_attribute("aria-live") == "polite"
+    assert "LRP from 75\u202f% to 30\u202f%" in card.locator(".plot").get_attribute("aria-label")
+    fits_a_phone(card)
+
+
+def test_the_curve_live_follows_python_and_tells_it(live: Callable[[View, str], Locator]) -> None:
+    card = live(curved(), "curve")
+    card.locator(".points .option").nth(1).click()
+    assert card.page.evaluate("[model.get('point'), saved]") == [1, 1]
+    card.page.evaluate("model.set('method', 'attention')")
+    assert "of Attention for" in card.locator(".status").inner_text()
+
+
+def test_the_curve_says_all_in_words_and_refuses_what_is_not_there(opened: Open) -> None:
+    read = Reader(curved(HOSTILE[1]).to_html())
+    assert "LRP (n = 2): 0.75 at 0, 0.70 at 0.1" in read.text
+    assert f"“{HOSTILE[1]}” by Grad-CAM: 0.80 at 0" in read.text
+    assert [a.get("src", "")[:10] for tag, a in read.tags if tag == "img"] == ["data:image"] * 2
+    assert HOSTILE[1] in opened(curved(HOSTILE[1]), name="curve").locator(".status").inner_text()
+    view = curved()
+    with pytest.raises(RequestError, match=r"point=2: this view has \[0, 1\]"):
+        view.point = 2
+    with pytest.raises(RequestError, match="method='uniform'"):
+        view.method = "uniform"
+    with pytest.raises(RequestError, match="the records tell nothing"):
+        curved(judged="photo")

@@ -72,7 +72,7 @@ def payload(image: Tensor, explanations: Sequence[Explanation], title: str | Non
 
 
 def same_words(explanations: Sequence[Explanation]) -> Explanation:
-    """The first of explanations of the same words, one a method; `RequestError` where they are not, or there is none."""
+    """The first of explanations of the same words, one a method; `RequestError` where there are none such."""
     if not explanations:
         raise RequestError("a view needs at least one explanation")
     first = explanations[0]

@@ -24,7 +24,7 @@ class MadeUpWords(View):
     `load_results(…).records("words")`, with the columns image, position, word, supported and those of `scores`; of
     `first` and `object`, where it has them, only what is both counts. scores: how each column is written for readers.
     Traits: `entry` (a row of `.data["rows"]`), `word` ("" for all), `only` ("", "supported" or "made up"), `score` (a
-    column), `order` ("given", "rising" or "falling"). `RequestError` where nothing is left, or rows and captions differ.
+    column), `order` ("given", "rising" or "falling"). `RequestError` for nothing, or other captions.
     """
 
     _esm = module("explorer", "made_up")

@@ -36,12 +36,12 @@ async function masking(model) {
   const old = make("p", "old"), said = make("p", "new"), status = make("p", "status");
   status.setAttribute("aria-live", "polite");
   const left = make("div", "panel", null,
-    make("div", "stage", null, frame, make("div", "blend", null, make("span", "", "Cells"), slider, share)), old, said, status);
+    make("div", "stage", null, frame, make("div", "blend", null, make("span", "", "Cells"), slider, share)), old, said);
 
   const chart = plot({ x: [0, data.shares.at(-1)], y: [0, 1], across: "share of the cells", up: "probability of the word" });
   const keys = legend(regions.map(([, text, ink, dash]) => [text, ink, dash]));
   const right = make("div", "panel", null,
-    make("div", "pick", null, words, methods), make("div", "pick", null, places, kept), chart.node, keys);
+    make("div", "pick", null, words, methods), make("div", "pick", null, places, kept), status, chart.node, keys);
 
   const root = make("div", "masking card", null, make("div", "halves", null, left, right));
   root.setAttribute("role", "group");
