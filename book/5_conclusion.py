@@ -71,8 +71,8 @@ for statement, ids in statements.items():
 Markdown("\n\n".join(parts))
 
 # %% [markdown]
-# Beneath each verdict stands the quantity that the claim is judged by, a difference where it compares two things. The
-# ledger tells each claim's rule and what decided it.
+# Beneath each verdict stands the quantity that the claim is judged by, a difference where it compares two things. [The
+# ledger](ledger) tells each claim's rule and what decided it.
 #
 # ## What follows
 #

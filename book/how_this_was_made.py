@@ -23,10 +23,10 @@ seed = 1
 # ## The commands
 #
 # ```bash
-# make setup                          # .venv with exactly what requirements.lock names, checked by hash
-# capxai evaluate --profile scenes    # every table of results, for both captioners; goes on where it was stopped
-# capxai run                          # executes every chapter; papermill in one process, a chapter after the other
-# jupyter-book build . -W -n          # the pages; a warning is an error
+# make setup                  # .venv: what requirements.lock names, checked by hash
+# capxai evaluate --profile scenes --again           # every table, of both captioners
+# capxai run                  # every chapter, by papermill
+# jupyter-book build . -W -n  # the pages; a warning is an error
 # ```
 #
 # `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
@@ -51,7 +51,8 @@ for name in DECODERS:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     size = f"{path.stat().st_size / 1e6:.1f} MB"
     rows.append({"captioner": f"{profile}/{name}", "size": size, "SHA-256": digest} | trained)
-pd.DataFrame(rows).set_index("captioner").T.style.set_uuid("weights")
+wide = 'class="hashes"'
+pd.json_normalize(rows).set_index("captioner").T.style.set_uuid("weights").set_table_attributes(wide)
 
 # %% [markdown]
 # ## The results
@@ -59,7 +60,7 @@ pd.DataFrame(rows).set_index("captioner").T.style.set_uuid("weights")
 # %% tags=["hide-input"]
 results = {name: cx.load_results(profile, name) for name in DECODERS}
 made = pd.DataFrame({name: found.provenance for name, found in results.items()}).drop(index="versions")
-made.style.set_uuid("results")
+made.style.set_uuid("results").set_table_attributes(wide)
 
 # %% [markdown]
 # *weights*, *encoder*, *data* and *code* are SHA-256 hashes: of the file, of the encoder's tensors, of the pictures'

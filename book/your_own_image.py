@@ -34,7 +34,8 @@ print(caption)
 
 # %%
 methods = ("lrp", "gradcam", "guided_gradcam", "attention")
-cx.Explorer(image, [cx.explain(captioner, image, caption, m, include_end=True) for m in methods])
+explanations = [cx.explain(captioner, image, caption, m, include_end=True) for m in methods]
+cx.Explorer(image, explanations)
 
 # %% [markdown]
 # `load_image` reads what cameras, phones and the web make (JPEG, PNG, WebP, TIFF, GIF, also rotated, grey, 16-bit or
