@@ -9,7 +9,7 @@ from small import captioner, picture
 
 import capxai_core as cx
 from capxai_core.evaluate.ledger import claims
-from capxai_core.views.evidence import figure_maps, figure_shuffled, table_ledger
+from capxai_core.views.evidence import alike_when_repeated, figure_maps, figure_shuffled, repeated, table_ledger
 
 MODEL, IMAGE = captioner(1), picture(2)
 CAPTION = MODEL.read(IMAGE.double(), "w1 w2 w1")
@@ -96,3 +96,19 @@ def test_numbers_of_the_ledger_come_with_it(tmp_path: Path) -> None:
     table = table_ledger(masked(tmp_path, 0.3), ["scenes"]).data
     assert table is not None
     assert {"claim", "paper", "value", "low", "high", "verdict", "kind"} <= {*table}
+
+
+def test_a_repeated_word_is_one_of_content() -> None:
+    assert repeated("a man in a red coat and red pants") == (4, 7)
+    assert repeated("a dog on a bench") is None
+
+
+def test_mentions_of_a_word_are_compared_by_their_maps_and_by_the_words_before_both() -> None:
+    example = cx.load_scenes("test", 1, size=16)[0]
+    table = alike_when_repeated(captioner(1).float(), [(example, "w1 w2 w3 w2 w4"), (example, "w1 w2")])
+    assert [*table["which"]] == [
+        f"the {which}: {of}" for which in ("same word twice", "words that follow") for of in ("maps", "words before")
+    ]
+    assert table["value"].between(-1, 1).all()
+    assert table["n"].eq(1).all()
+    assert alike_when_repeated(captioner(1).float(), [])["n"].eq(0).all()

@@ -11,9 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from capxai_core.data.examples import Example
 from capxai_core.errors import DataError, RequestError
 from capxai_core.evaluate.ledger import Claim, claims, ledger
-from capxai_core.evaluate.sanity import layers
+from capxai_core.evaluate.sanity import layers, similarity
+from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.methods import Explanation, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
@@ -21,6 +23,8 @@ from capxai_core.views.alt import alt_text, check_row
 from capxai_core.views.charts import _outcome, _picture, name_of
 from capxai_core.views.heatmap import WORD_ALPHA, WORD_TINTS, Plate, download, overlay, word_scores
 
+SMALL = frozenset(["a", "an", "the", "in", "on", "at", "to", "of", "with", "and", "is", "are"])  # words of no content
+ALIKE = {"map_rank": "maps", "words": "words before"}
 Cell = tuple[Tensor, Explanation, int | None]
 KINDS = {
     "reproduced": "reproduced",
@@ -114,6 +118,33 @@ def figure_shuffled(
     cells = [(k, j) for k in range(len(methods)) for j in depths]
     notes = [f"{name_of(methods[k])}, {names[j]}" for k, j in cells]
     return figure_maps([(image, found[j][k], 0) for k, j in cells], notes)
+
+
+def repeated(caption: str) -> tuple[int, int] | None:
+    """Where a caption says a word of content for the first and the second time, as *tennis* in figure 11."""
+    words = caption.split()
+    found = ((words.index(w), j) for j, w in enumerate(words) if w in words[:j] and w not in SMALL)
+    return next(found, None)
+
+
+def alike_when_repeated(model: Captioner, cases: Sequence[tuple[Example, str]], seed: int = 0) -> pd.DataFrame:
+    """How alike LRP explains the two mentions of a word, and the two words that follow them, by rank correlation.
+
+    cases: pictures with captions that `repeated` finds a word in. Columns: which (of maps; of the words before both),
+    then those of an interval.
+    """
+    rows: list[tuple[str, str, float | None]] = []
+    for example, words in cases:
+        image, at = example.image(), repeated(words)
+        caption = model.read(image, words)
+        for which, step in {"the same word twice": 0, "the words that follow": 1}.items():
+            if at and at[1] + step < len(caption.words):
+                one, two = (explain(model, image, caption, "lrp", [k + step]) for k in at)
+                of = similarity(one, two, model.encoder.grid)
+                rows += [(example.name, f"{which}: {name}", of[key][0]) for key, name in ALIKE.items()]
+    table = pd.DataFrame(rows, columns=["image", "which", "x"]).dropna().groupby("which", sort=False)
+    found = [{"which": k, **mean_interval(of["x"].astype(float), of["image"], seed).row()} for k, of in table]
+    return pd.DataFrame(found or [{"which": "no word twice", **mean_interval([], []).row()}])
 
 
 def table_ledger(results: Path, profiles: Sequence[str]) -> Markup:
