@@ -18,6 +18,7 @@ from capxai_core.views.made_up import MadeUpWords
 from capxai_core.views.masking import MaskingView
 from capxai_core.views.page import write_gallery, write_page
 from capxai_core.views.scenes import figure_objects, figure_scenes
+from capxai_core.views.workbench import Workbench
 
 __all__ = [
     "METHODS",
@@ -37,6 +38,7 @@ __all__ = [
     "RequestError",
     "Scene",
     "Unrolled",
+    "Workbench",
     "alt_text",
     "explain",
     "explain_batch",

@@ -5,18 +5,22 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+import small
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from capxai_core.data.scenes import PLACES, Scene, sample_scene
 from capxai_core.errors import RequestError
+from capxai_core.methods import explain
 from capxai_core.methods.explanation import Budget, Explanation
 from capxai_core.models.explainable import Caption
 from capxai_core.views import heatmap
@@ -25,6 +29,7 @@ from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import DIVERGING, SEQUENTIAL, figure_words, overlay, table_words
 from capxai_core.views.page import write_gallery, write_page
 from capxai_core.views.scenes import TINTS, figure_objects, figure_scenes
+from capxai_core.views.workbench import Workbench
 
 WORDS = ("a", "brown", "dog", "is", "on", "a", "shirt")
 HOSTILE = ("</script><script>boom()</script>", "<img src=x onerror=boom()>", "&quot;", "$\\frac$", "'\"")
@@ -446,3 +451,61 @@ def test_the_cost_of_every_method_is_told_or_said_to_be_missing(tmp_path):
     assert "3.0 passes for 1 and 10.5 passes for 10" in figure_growth({"growth": growth}).alt
     with pytest.raises(DataError, match="make bench"):
         read_bench(tmp_path)
+
+
+# The workbench
+
+
+def bench() -> Workbench:
+    return Workbench(small.captioner(3).float(), picture(16, 16), ("lrp", "attention"))
+
+
+def test_the_workbench_explains_what_is_typed_searched_and_contrasted() -> None:
+    work = bench()
+    assert work.explorer is not None and work.said.value == str(work.caption)
+    work.said.value = "w5 w7"
+    assert (work.explorer.data["words"], str(work.caption)) == (("w5", "w7"), "w5 w7")
+    plain = work.explorer.data["methods"][0]["logit"]
+    work.against.value = " W9 "
+    contrast = work.explorer.data["methods"][0]["logit"]
+    assert contrast != plain and work.said.value == "w5 w7"
+    assert contrast == pytest.approx(
+        explain(work.model, work.image, work.caption, include_end=True, against="w9").logits.tolist(), rel=1e-4
+    )
+    work.beam.value = 1
+    assert work.explorer.data["words"] == work.model.caption(work.image, 1).words
+
+
+def test_the_workbench_takes_photographs_by_path_and_by_upload(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (20, 10), "red").save(file)
+    work = Workbench(small.captioner(3).float(), methods=("attention",))
+    assert work.explorer is None and work.message.value == ""
+    work.path.value = str(file)
+    assert work.image.shape == (3, 10, 20) and work.explorer in work.children
+    Image.new("RGB", (10, 20), "blue").save(file)
+    sent = {"name": "../photo.png", "type": "image/png", "size": 1, "last_modified": datetime.now(UTC)}
+    work.upload.value = ({**sent, "content": memoryview(file.read_bytes())},)
+    assert work.image.shape == (3, 20, 10) and work.message.value == ""
+    work.upload.value = ({**sent, "content": memoryview(b"no picture")},)
+    assert 'role="alert">photo.png: cannot be decoded' in work.message.value
+
+
+def test_the_workbench_says_errors_in_the_panel_and_keeps_what_it_shows() -> None:
+    work = bench()
+    before = work.explorer.data
+    work.against.value = "<img src=x>"
+    assert "&lt;img src=x&gt;" in work.message.value and work.explorer.data == before
+    work.against.value = ""
+    assert work.message.value == ""
+    work.path.value = "/nowhere/photo.jpg"
+    assert "/nowhere/photo.jpg: no such file" in work.message.value and work.explorer.data == before
+    nothing = Workbench(small.captioner(3).float())
+    nothing.said.value = "w5"
+    assert "choose a photograph first" in nothing.message.value
+
+
+def test_on_a_page_the_workbench_says_how_to_get_it() -> None:
+    shown = bench()._repr_mimebundle_()
+    assert "live only" in Reader(shown["text/html"]).text and "make lab" in shown["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in shown

@@ -49,7 +49,7 @@ class CurveView(View):
                 at = judged["image"].eq(example.name) & judged["position"].eq(first.positions[row])
                 rows = judged[at & judged["word"].eq(word)].set_index("method")
                 if {*methods} <= {*rows.index} & {x.method for x in found}:
-                    values = {name: numbers(rows.loc[name, SCORES].astype(float).tolist()) for name in methods}
+                    values = {name: numbers(rows.loc[[name], SCORES].to_numpy(float)[0]) for name in methods}
                     boxes = [list(o.box) for o in example.objects if word in o.words]
                     points.append({"view": k, "row": row, "word": word, "boxes": boxes, "values": values})
         if not points:
