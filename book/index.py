@@ -99,9 +99,9 @@ view
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built. Nothing is pasted
-# in. The chapters follow the paper's sections; those after its appendix are not in the paper:
-# [what really causes a word](true_causes), [checks of the methods](sanity_checks), and how to explain [your own picture](your_own_image) or
-# [your own captioner](own_captioner).
+# in. The chapters follow the paper's sections; those after the conclusion are not in the paper:
+# [what really causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims,
+# and how to explain [your own picture](your_own_image) or [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #

@@ -38,6 +38,13 @@ explanations = [cx.explain(captioner, image, caption, m, include_end=True) for m
 cx.Explorer(image, explanations)
 
 # %% [markdown]
+# To try out: another picture, by path or upload, a caption of your own (*what if it had said …*), another word to
+# contrast with, a wider search.
+
+# %%
+cx.Workbench(captioner, image)
+
+# %% [markdown]
 # `load_image` reads what cameras, phones and the web make (JPEG, PNG, WebP, TIFF, GIF, also rotated, grey, 16-bit or
 # with an alpha channel), and tells what is wrong with a file that it cannot read.
 #
