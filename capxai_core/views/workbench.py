@@ -38,7 +38,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
         wide: Any = {"layout": {"width": "min(100%, 40rem)"}, "style": {"description_width": "8rem"}}
         later: Any = {"continuous_update": False, **wide}
         self.path = ipywidgets.Text(description="Photograph", placeholder="path of a file", **later)
-        self.upload = ipywidgets.FileUpload(description="or upload one", accept="image/*")
+        self.upload = ipywidgets.FileUpload(description="or upload one", accept="image/*", layout={"width": "11rem"})
         self.said = ipywidgets.Text(description="What if it said", placeholder="a caption of your own", **later)
         self.against = ipywidgets.Text(description="Why not", placeholder="another word (LRP)", **later)
         self.beam = ipywidgets.BoundedIntText(3, min=1, max=20, description="Beams of search", **wide)
