@@ -171,6 +171,7 @@ for word, title in {"is": "is: one word deleted", "are": "are: two words deleted
 
 # %% tags=["hide-input", "full-width"]
 table = drops.assign(of=[f"{r.word}, {name_of(r.method)}, {name_of(r.model)}" for r in drops.itertuples()])
+table["printed"] = table["printed"].map("{:g}".format, na_action="ignore")
 table_intervals(table, "of", caption="Table IV", extra=("printed", "sd", "left_out"))
 
 # %% [markdown]

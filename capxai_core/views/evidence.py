@@ -37,7 +37,9 @@ _NOTE = "margin: 0.2rem 0; padding: 0; color: inherit; font: inherit; font-size:
 _LEDGER = """
 .capxai-ledger fieldset { border: 0; margin: 0 0 0.6rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem }
 .capxai-ledger select { font: inherit; max-width: 100% }
-.capxai-ledger table { border-collapse: collapse; width: 100%; font-size: 0.85rem; display: table }
+.capxai-ledger table { border-collapse: collapse; width: 100%; font-size: 0.85rem; display: table;
+  table-layout: fixed }
+.capxai-ledger th:nth-child(2) { width: 20% }
 .capxai-ledger :is(th, td) { text-align: left !important; vertical-align: top; font-weight: normal;
   padding: 0.4rem 0.6rem !important; border-top: 1px solid #8886; white-space: normal; background: none }
 .capxai-ledger thead th { font-weight: bold }
@@ -52,6 +54,7 @@ _LEDGER = """
 .capxai-ledger .reading.not-tested { border-left-style: dotted }
 @media (max-width: 40rem) { .capxai-ledger :is(table, thead, tbody, tr, th, td) { display: block }
   .capxai-ledger :is(th, td) { border: 0; padding: 0.2rem 0 !important } .capxai-ledger thead { display: none }
+  .capxai-ledger .printed::before { content: "paper: "; opacity: 0.85 }
   .capxai-ledger tr { border-top: 1px solid #8886; padding: 0.5rem 0 } }
 @media print { .capxai-ledger :is(fieldset, p:has(select)) { display: none } }
 """
@@ -202,7 +205,7 @@ def _claim(claim: Claim, found: Sequence[tuple[dict[str, Any], str]], results: P
     return (
         f'<tr class="claim {kinds}" data-chapter="{chapter}"><th scope="row">'
         f"<p>{html.escape(claim.says)}</p><small>{html.escape(', '.join(claim.source))}; {link}</small>{said}</th>"
-        f"<td>{html.escape(claim.printed)}</td><td>{readings}</td></tr>"
+        f'<td class="printed">{html.escape(claim.printed)}</td><td>{readings}</td></tr>'
     )
 
 
