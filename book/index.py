@@ -19,6 +19,8 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["remove-input"]
+from operator import itemgetter
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -51,7 +53,7 @@ for question, (name, where) in asked.items():
     at = {row["method"]: row for row in chosen.to_dict("records")}
     pair = [at.get(method) for method in ("attention", "lrp")]
     rows[question] = {name_of(m): said(row) if row else "–" for m, row in zip(("attention", "lrp"), pair, strict=True)}
-    low, high = sorted(pair, key=lambda row: row["value"]) if all(pair) else (None, None)
+    low, high = sorted(pair, key=itemgetter("value")) if all(pair) else (None, None)
     apart = low and low["high"] < high["low"]
     rows[question]["higher"] = name_of(high["method"]) if apart else "not clear" if low else ""
     rows[question]["n"] = max((row["n"] for row in pair if row), default=0)

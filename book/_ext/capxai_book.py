@@ -1,7 +1,7 @@
 """What the book asks of Sphinx beyond its configuration.
 
-The paper's numbers; mathematics without a network; under each figure what made it; docstrings as the prose they are; and,
-where the book's repository is known, links to the sources that are in it.
+The paper's numbers; mathematics without a network; under each figure what made it; docstrings as the prose they are;
+and, where the book's repository is known, links to the sources that are in it.
 """
 
 import ast

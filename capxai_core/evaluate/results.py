@@ -31,6 +31,9 @@ class Results:
         texts = found.select_dtypes(include=["object", "string"]).columns
         return found.assign(**{name: found[name].fillna("") for name in texts})
 
+    def __contains__(self, table: str) -> bool:
+        return (self.folder / f"{table}.csv").is_file()
+
     def records(self, name: str) -> pd.DataFrame:
         """The rows that the tables are made of, word by word: words, scores, localisation, masking …"""
         for folder in sorted(self.folder.glob("records/*")):

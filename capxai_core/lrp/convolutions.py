@@ -42,8 +42,7 @@ def is_relu(node: fx.Node, module: nn.Module | None) -> bool:
 def _fast(x: Tensor) -> Tensor:
     """Channels last, in which convolutions take a quarter less time.
 
-    For the sweep only: the forward pass keeps the model's own order of sums, for in a flat region of a picture the
-    last bit decides which of many equal values max-pooling takes.
+    For the sweep only: the forward pass sums as the model does, or ties in flat regions would be pooled otherwise.
     """
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -134,8 +133,7 @@ class Convolution(Layer):
     def conserves(self) -> bool:
         """True of the αβ-rule with α = 1 where no unit is without positive input.
 
-        A rectified unit whose bias is not above zero has some, or it would be shut. Most others are seen to have some
-        at the centre of their patch, a ninth of the work.
+        A rectified unit whose bias is not positive has some, or it would be shut. Most others have, at their centre.
         """
         if self.rule.alpha != 1 or self.rule.gamma is not None or self.rule.conv_bias:
             return False
@@ -324,7 +322,7 @@ class ConvolutionLRP:
             return MaxPooling(inputs[0], module), [node]
         if isinstance(module, PASSED):
             return None, [node]
-        if self._is_relu(node):
+        if is_relu(node, module):
             return Rectifier(inputs[0]), [node]
         if node.target in SUMS and len(inputs) == 2 and not node.kwargs:
             return Sum(inputs[0] + inputs[1]), [node]
@@ -344,7 +342,7 @@ class ConvolutionLRP:
             weight, bias = weight * factor.view(-1, 1, 1, 1), (bias - norm.running_mean) * factor
             bias = bias if norm.bias is None else bias + norm.bias
             nodes, users = [node, users[0]], list(users[0].users)
-        rectified = len(users) == 1 and self._is_relu(users[0])
+        rectified = len(users) == 1 and is_relu(users[0], self._module(users[0]))
         arguments = (x, module, weight, bias, rectified, self.rule)
         nodes += users if rectified else []
         if not (self.rule.box and x is self.x):
@@ -355,9 +353,6 @@ class ConvolutionLRP:
 
     def _module(self, node: fx.Node) -> nn.Module | None:
         return self.graph.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-    def _is_relu(self, node: fx.Node) -> bool:
-        return is_relu(node, self._module(node))
 
     @torch.no_grad()
     def relevance(self, g: Tensor, words: int = 2) -> tuple[Tensor, dict[str, Tensor]]:
