@@ -32,24 +32,17 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["hide-input"]
-import pandas as pd
+from IPython.display import display
 
 import capxai_core as cx
-from capxai_core.views.charts import verdicts
+from capxai_core.models.captioner import DECODERS
+from capxai_core.views.charts import name_of, of_models, pick, verdicts
 
 results = cx.load_results(profile, model)
-both = [m for m in ("adaptive", "grid_td") if (results.folder.parent / m).is_dir()]
-every = {m: cx.load_results(profile, m) for m in both}
-tables = {
-    name: pd.concat([r[name].assign(model=m) for m, r in every.items()], ignore_index=True)
-    for name in ("localisation", "localisation_curves", "discrimination", "randomisation")
-}
-means = tables["localisation"]
-for m, r in every.items():
-    n, pictures = means.loc[means["model"] == m, ["n", "images"]].max()
-    print(f"{m}: {n} object words in {pictures} pictures, seed {r.provenance['seed']}")
+means = of_models(results, "localisation")
 if means["value"].isna().all():
-    print(f"The pictures of {profile} have no boxes, so nothing can be judged by them here.")
+    print(f"The pictures of {profile} have no boxes: nothing can be judged here.")
+print(f"Results of {len(means['model'].unique())} models, seed {results.provenance['seed']}")
 
 # %% [markdown]
 # A word is judged when a reference caption has it too and it names an object with a box; of several such objects, all
@@ -60,27 +53,26 @@ if means["value"].isna().all():
 # The paper's methods, as it draws them: maps in their own resolution, negative evidence dashed. Bands are 95 %
 # intervals, from a bootstrap over pictures.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input"]
 paper = ["guided_gradcam", "lrp", "gradient_input", "gradcam", "attention"]
-curves = tables["localisation_curves"]
-curves = curves[(curves["region"] == "union") & curves["method"].isin(paper)]
-dashed = ["lrp", "guided_gradcam"]
-curves = curves[(curves["sign"] == "+") | curves["method"].isin(dashed)]
-curves = curves.assign(negative=curves["sign"] == "-")
-curves = curves.sort_values("method", key=lambda of: of.map(paper.index), kind="stable")
-own = curves[(curves["resolution"] == "own") & (curves["model"] == model)]
+curves = pick(of_models(results, "localisation_curves"), method=paper)
+curves = pick(curves, region="union", resolution="own")
+drawn = (curves["sign"] == "+") | curves["method"].isin(["lrp", "guided_gradcam"])
+curves = curves[drawn].assign(negative=curves["sign"] == "-")
 axes = ("threshold", "attention correctness")
-cx.figure_curves(own, "threshold", "method", axes, "negative", title=f"Figure 5, {model}")
+how = {"x": "threshold", "by": "method", "axes": axes, "dashed": "negative"}
+title = f"Figure 5, {name_of(model)}"
+cx.figure_curves(pick(curves, model=model), **how, title=title)
 
-# %% tags=["hide-input", "full-width"]
-other = [m for m in both if m != model] or [model]
-own = curves[(curves["resolution"] == "own") & (curves["model"] == other[0])]
-cx.figure_curves(own, "threshold", "method", axes, "negative", title=f"Figure 5, {other[0]}")
+# %% tags=["hide-input"]
+other = next(name for name in DECODERS if name != model)
+title = f"Figure 5, {name_of(other)}"
+cx.figure_curves(pick(curves, model=other), **how, title=title)
 
 # %% [markdown]
-# Look first for what agrees with the paper: the curves rise, above all from 0 to 0.1, where the haze goes that covers
-# the whole picture; LRP's negative evidence lies low; Guided Grad-CAM's negative evidence lies as high as its positive.
-# Then for what does not: where attention runs.
+# Look first for what agrees with the paper. The curves rise: LRP's from 0 to 0.1, where the haze goes that covers the
+# whole picture, and hardly further. LRP's negative evidence lies low. Guided Grad-CAM's negative evidence lies as high
+# as its positive. Then for what does not agree: where attention runs.
 #
 # ## Is it resolution?
 #
@@ -89,55 +81,53 @@ cx.figure_curves(own, "threshold", "method", axes, "negative", title=f"Figure 5,
 # of the picture, and the picture's edges times attention, which is sharp and knows nothing of the word but where
 # attention looked. The points are means over all thresholds.
 
-# %% tags=["hide-input", "full-width"]
-simple = ["edges_attention", "centre", "uniform"]
-chosen = means[(means["region"] == "union") & (means["sign"] == "+") & (means["against"] == "")]
-rows = [*paper, "gradient", "guided_backprop", *simple]
-chosen = chosen[chosen["method"].isin(rows)]
-chosen = chosen.sort_values("method", key=lambda of: of.map(rows.index), kind="stable")
+# %% tags=["hide-input"]
+rows = [*paper, "gradient", "guided_backprop", "edges_attention", "centre", "uniform"]
+boxes = pick(means, method=rows, region="union", sign="+", against="")
+sharp = {"own": "as it is", "pooled": "pooled to the grid"}
+boxes = boxes.assign(resolution=boxes["resolution"].map(sharp))
 mean = "attention correctness, mean over thresholds [95 %]"
-mine = chosen[chosen["model"] == model]
-cx.figure_intervals(mine, "method", mean, "resolution", title=f"Boxes, {model}")
+title = f"Boxes, {name_of(model)}"
+cx.figure_intervals(pick(boxes, model=model), "method", mean, "resolution", title=title)
 
 # %% [markdown]
-# If edges × attention scores with the best, then sharp edges in the right region are worth as much as an explanation,
-# by this measure. Word by word, how much more of the evidence of each method falls into the boxes than of attention:
+# Edges × attention explains nothing of the word that attention did not, and yet the edges alone lift it: by this
+# measure, sharpness in the right region passes for an explanation. Word by word, how much more of each method's
+# evidence falls into the boxes than of attention's:
 
 # %% tags=["hide-input"]
-versus = means[(means["region"] == "union") & (means["sign"] == "+")]
-versus = versus[(versus["against"] == "attention") & versus["method"].isin(rows)]
-versus = versus.sort_values("method", key=lambda of: of.map(rows.index), kind="stable")
-fine = versus[versus["resolution"] == "own"]
+versus = pick(means, method=rows, region="union", sign="+", against="attention")
 more = "correctness less that of attention [95 %]"
+fine = pick(versus, resolution="own")
 cx.figure_intervals(fine, "method", more, "model", 0, title="Maps as they are")
 
 # %% tags=["hide-input"]
-coarse = versus[versus["resolution"] == "pooled"]
+coarse = pick(versus, resolution="pooled")
 cx.figure_intervals(coarse, "method", more, "model", 0, title="Pooled to the grid")
 
 # %% [markdown]
-# The paper's first sentence on this figure is that all explanation methods are above attention. The points left of the
-# line say otherwise. Why may it differ? Attention in VGG16 looks through features that are dispersed over a photograph;
-# the small encoder of the drawn scenes has features as wide as the things in it. And the paper's own reason, that
-# resolution lifts the fine maps over the coarse ones, can be read off: how far a method falls from the first figure to
-# the second.
+# The paper's first finding is that all explanation methods lie above attention. Points left of the line contradict it:
+# on the drawn scenes Grad-CAM's do for both captioners, while LRP's side of the line depends on the captioner. Why may
+# it differ? The paper's encoder looks at photographs on a grid of 14 × 14 places; that of the drawn scenes at large,
+# plain things on a coarser grid, and its attention may simply be better. The paper's own reason, that high resolution
+# lifts the fine maps over the coarse ones, can be read off: it is how far a method falls from the one figure to the
+# other.
 #
 # ## Boxes are not objects
 #
 # A box holds background too, most of all around somebody with raised arms. Where masks are known, correctness can be
 # taken on the object's own pixels. *Best*: the best single box, where a word names several objects.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input"]
 regions = {"union": "all boxes", "best": "best box", "mask": "mask"}
-kinds = means[(means["sign"] == "+") & (means["against"] == "")]
-kinds = kinds[(kinds["resolution"] == "own") & kinds["method"].isin(rows)]
-kinds = kinds[kinds["model"] == model].assign(on=kinds["region"].map(regions))
-kinds = kinds.sort_values("method", key=lambda of: of.map(rows.index), kind="stable")
-cx.table_intervals(kinds, "method", "on", f"Mean correctness, {model}, own resolution")
+kinds = pick(means, method=rows, sign="+", against="", resolution="own", model=model)
+kinds = kinds.assign(on=kinds["region"].map(regions))
+title = f"Mean correctness, {name_of(model)}, maps as they are"
+cx.table_intervals(kinds, "method", "on", title)
 
 # %% [markdown]
-# On pixels the order changes: what is fine has the advantage that the paper speaks of, and what is coarse spills over
-# the edge.
+# On the objects' own pixels the order changes: what is fine has the advantage that the paper speaks of, and what is
+# coarse spills over the edge.
 #
 # ## The sign
 #
@@ -145,18 +135,18 @@ cx.table_intervals(kinds, "method", "on", f"Mean correctness, {model}, own resol
 # that its sign means nothing.
 
 # %% tags=["hide-input"]
-signs = means[(means["region"] == "union") & (means["against"] == "")]
-signs = signs[(signs["resolution"] == "own") & (signs["model"] == model)]
-signed = signs.loc[signs["sign"] == "-", "method"]
-signs = signs[signs["method"].isin(signed)]
-cx.figure_intervals(signs, "method", mean, "sign", title=f"Both signs, {model}")
+signs = pick(means, method=rows, region="union", against="", resolution="own", model=model)
+signs = signs[signs["method"].isin(signs.loc[signs["sign"] == "-", "method"])]
+title = f"Both signs, {name_of(model)}"
+cx.figure_intervals(signs, "method", mean, "sign", title=title)
 
 # %% [markdown]
-# A map may also have none: a word without any positive evidence scores 0. How many maps had some:
+# A map may also have no evidence of one sign, and then scores 0. How many maps have some:
 
 # %% tags=["hide-input"]
 there = signs.assign(value=signs["covered"], low=None, high=None)
-cx.table_intervals(there, "method", "sign", f"Share of maps that are not empty, {model}")
+title = f"Share of maps that are not empty, {name_of(model)}"
+cx.table_intervals(there, "method", "sign", title)
 
 # %% [markdown]
 # ## One map for every word?
@@ -164,15 +154,14 @@ cx.table_intervals(there, "method", "sign", f"Share of maps that are not empty, 
 # A caption of a man and a dog has two objects, and so two maps. If both lie on the man, the first is correct, and
 # explains no more than a map of *man* always does. Here are all object words of one such caption.
 
-# %%
+# %% tags=["hide-input"]
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "test", 50, seed)
 captioned = ((e, captioner.caption(e.image())) for e in examples)
-named = ((e, c, [w for w in dict.fromkeys(c.words) if e.supports(w)]) for e, c in captioned)
-pairs = ((e, c, [c.words.index(w) for w in words if any(w in o.words for o in e.objects)]) for e, c, words in named)
-several = ((e, c, at) for e, c, at in pairs if len(at) > 1)
-example, caption, at = next(several, (None, None, []))
-print(caption or f"No caption of the first 50 pictures of {profile} names two objects with boxes.")
+known = ((e, c, {w for o in e.objects for w in o.words}) for e, c in captioned)
+pairs = ((e, c, [p for p, w in enumerate(c.words) if w in words]) for e, c, words in known)
+example, caption, at = next((one for one in pairs if len(one[2]) > 1), (None, None, []))
+print(caption or f"No caption of the first 50 of {profile} names two objects with boxes.")
 
 # %% tags=["full-width"]
 methods = ("attention", "gradcam", "guided_gradcam", "lrp") if at else ()
@@ -184,33 +173,53 @@ cx.figure_words(example.image(), shown, at[:3]) if at else None
 # correctness on what another object word of the same caption names. A map that is the same for every word gets 0,
 # however well it lies. (Words that can name the same object, as *man* and *person*, are not held against each other.)
 
-# %% tags=["hide-input", "full-width"]
-tell = tables["discrimination"]
-tell = tell[(tell["region"] == "union") & (tell["sign"] == "+") & (tell["against"] == "")]
-tell = tell[tell["method"].isin(rows) & (tell["resolution"] == "own")]
-tell = tell.sort_values("method", key=lambda of: of.map(rows.index), kind="stable")
-differ = "correctness on its object less on another's [95 %]"
-cx.figure_intervals(tell, "method", differ, "model", 0, title="Word discrimination")
+# %% tags=["hide-input"]
+tell = pick(of_models(results, "discrimination"), method=rows, region="union", sign="+")
+differ = "correctness on its object, less on another's [95 %]"
+fine = pick(tell, against="", resolution="own")
+cx.figure_intervals(fine, "method", differ, "model", 0, title="Word discrimination")
 
 # %% [markdown]
-# This is where the methods part from attention and from the edges: what a map knows of *its* word. Guided
-# backpropagation, whose maps hardly depend on the word, falls back.
+# On the drawn scenes LRP leaves attention and the edges behind: its maps know more of *their* word. Guided
+# backpropagation, whose maps are much the same for every word, falls back. The centre and the uniform map are at 0 by
+# construction.
 #
 # ## Sanity checks
 #
 # The paper grants that Guided Grad-CAM fails the sanity checks of parameter randomisation. It was tried: layer by
 # layer, from the last to the first, the weights were shuffled, and the maps compared with those of the model as it is.
-# After all layers the rank correlation of the maps is
+# A method that explains the model should have nothing in common with itself in the end. After all layers:
 
 # %% tags=["hide-input"]
-shuffled = tables["randomisation"]
-shuffled = shuffled[shuffled["depth"] == shuffled.groupby("model")["depth"].transform("max")]
-shuffled = shuffled[shuffled["measure"] == "map_rank"]
-cx.table_intervals(shuffled, "method", "model", "Rank correlation, all layers shuffled")
+shuffled = pick(of_models(results, "randomisation"), measure="map_rank")
+last = shuffled.groupby("model")["depth"].transform("max") == shuffled["depth"]
+shuffled = pick(shuffled[last], method=["attention", "gradcam", "guided_gradcam", "lrp"])
+title = "Rank correlation of the maps, all layers shuffled"
+cx.table_intervals(shuffled, "method", "model", title)
 
 # %% [markdown]
+# Look at LRP: on the drawn scenes it is the one of the four whose maps keep most, and Guided Grad-CAM's keep little.
 # Each layer has its place in the chapter on [sanity checks](sanity_checks).
+
+# %% [markdown]
+# ## From the curve to the pictures
 #
+# Each small point is one word of one picture. Choose it to see its map, cut at the threshold, with the box that it is
+# judged by.
+
+# %% tags=["hide-input"]
+captioner = cx.load_captioner(f"{profile}/{model}")
+records, shown = results.records("localisation"), ("lrp", "gradcam", "attention")
+examples = cx.load_examples(profile, "test", 8)
+judged = {e.name: records.loc[records["image"] == e.name, "position"].unique().tolist() for e in examples}
+captioned = [(e, captioner.caption(e.image()), sorted(judged[e.name])) for e in examples if judged[e.name]]
+explained = [
+    (e, [cx.explain(captioner, e.image(), caption, m, words=at) for m in shown]) for e, caption, at in captioned
+]
+if explained:
+    display(cx.CurveView(records, explained))
+
+# %% [markdown]
 # ## The paper's claims
 
 # %%
@@ -224,5 +233,5 @@ verdicts(results.folder.parents[1], profile, "4b2_localisation")
 #   ([](true_causes)).
 # - One number decides little. The order of the methods on boxes, on masks, at one resolution and between words is not
 #   the same order.
-# - The drawn scenes have large, plain things on a grid of 8 × 8 cells, photographs 14 × 14 and clutter. Whether
-#   attention's good showing here holds there is for photographs to say.
+# - Whether attention's good showing on drawn scenes holds on photographs is for photographs to say; the same chapter
+#   runs on them.

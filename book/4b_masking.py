@@ -27,35 +27,35 @@ seed = 1
 # %% [markdown]
 # ## Figure 4: one picture
 #
-# Like the paper we take a piece of clothing that is really there: the first one named in a test run. (The paper has one
-# row for three methods, and so have we; Grad-CAM joins in below.)
+# Like the paper we take a piece of clothing that is really there, the first one named in a test run, and the paper's
+# three methods. Grad-CAM joins in below.
 
-# %%
-import pandas as pd
-
+# %% tags=["hide-input"]
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.suite import LOOKED_AT
-from capxai_core.views.charts import figure_masked, verdicts
+from capxai_core.views.charts import figure_masked, name_of, of_models, pick, verdicts
 
 clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "test", 100, seed)
 captioned = ((e, captioner.caption(e.image())) for e in examples)
-worn = ((e, c, w) for e, c in captioned for w in c.words if w in clothes and e.supports(w))
-found = next(worn, None)
-assert found, "no caption of the first 100 pictures names clothes that are there: try another seed"
+named = ((e, c, w) for e, c in captioned for w in c.words if w in clothes)
+found = next((one for one in named if one[0].supports(one[2])), None)
+assert found, "no clothes are named rightly in the first 100 pictures: try another seed"
 example, caption, word = found
+
+# %%
 image, position = example.image(), caption.words.index(word)
 methods = ("attention", "lrp", "guided_gradcam")
 explanations = {m: cx.explain(captioner, image, caption, m) for m in methods}
 cx.figure_words(image, list(explanations.values()), [position])
 
 # %% [markdown]
-# Now the picture is cut into the cells of the encoder's grid, and a quarter turns white: those in which each map
-# has most that speaks for the word. Beneath stand the new caption, and how probable the word still is at its place if
-# the old caption is kept up to there.
+# Now the picture is cut into the cells of the encoder's grid, and a quarter turns white: those in which each map has
+# most that speaks for the word. Beneath stand the new caption, and how probable the word still is at its place after
+# the old words. The two can part: after *a man in a red*, a good guess needs no picture.
 
 # %% tags=["full-width"]
 explained = Explained(example, image, caption, explanations)
@@ -66,6 +66,14 @@ figure_masked(captioner, explained, position)
 
 # %% tags=["full-width"]
 figure_masked(captioner, explained, position, kept=True)
+
+# %% [markdown]
+# To try out: how much is hidden, by whose map, and which part of it. The caption and the word's probability were looked
+# up beforehand for every step.
+
+# %%
+ranked = [cx.explain(captioner, image, caption, m, words=[position]) for m in ("lrp", "attention")]
+cx.MaskingView(captioner, example, ranked)
 
 # %% [markdown]
 # ## Many words
@@ -82,36 +90,33 @@ figure_masked(captioner, explained, position, kept=True)
 
 # %% tags=["hide-input"]
 results = cx.load_results(profile, model)
-both = [m for m in ("adaptive", "grid_td") if (results.folder.parent / m).is_dir()]
-every = {m: cx.load_results(profile, m) for m in both}
-table = pd.concat([r["masking"].assign(model=m) for m, r in every.items()], ignore_index=True)
-table = table[(table["share"] == 0.25) & (table["fill"] == "white")]
-regions = ["relevant", "strongest", "opposed", "random", "shifted"]
-order = {name: k for k, name in enumerate((*LOOKED_AT, *regions))}
-table = table.sort_values(["method", "region"], key=lambda of: of.map(order), kind="stable")
-plain = table[(table["against"] == "") & (table["measure"] == "survives") & (table["model"] == model)]
-hidden, alone = plain[~plain["kept"]], plain[plain["kept"]]
-for m, r in every.items():
-    n, pictures = table.loc[table["model"] == m, ["n", "images"]].max()
-    print(f"{m}: {n} words in {pictures} pictures, seed {r.provenance['seed']}")
+order = ["lrp", "guided_gradcam", "gradcam", "attention"]
+table = pick(of_models(results, "masking"), method=order, share=0.25, fill="white")
+mine = pick(table, method=order, region=list(REGIONS), model=model, measure="survives")
+print(f"Results of {len(table['model'].unique())} models, seed {results.provenance['seed']}")
 
 # %% [markdown]
 # How often is the word still in the new caption when the cells are white? The further left, the more the model needed
 # them. What counts is how far the coloured points of a method lie from its grey ones.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input"]
 share = "share of the words that are still said [95 %]"
-cx.figure_intervals(hidden, "method", share, "region", title=f"Cells hidden, {model}")
+hidden = pick(mine, against="", kept=False)
+title = f"Cells hidden, {name_of(model)}"
+cx.figure_intervals(hidden, "method", share, "region", title=title)
 
 # %% [markdown]
 # And when everything *but* these cells is white? Here the further right, the better.
 
-# %% tags=["hide-input", "full-width"]
-cx.figure_intervals(alone, "method", share, "region", title=f"Cells kept alone, {model}")
+# %% tags=["hide-input"]
+alone = pick(mine, against="", kept=True)
+title = f"Cells kept alone, {name_of(model)}"
+cx.figure_intervals(alone, "method", share, "region", title=title)
 
 # %% [markdown]
-# Both show the same of Guided Grad-CAM: what it marks as speaking *for* a word does nothing much, while the most of
-# either sign does. [The next chapter](4b2_localisation) comes back to that sign.
+# Mind Guided Grad-CAM. On the drawn scenes, what it marks as speaking *for* a word matters no more than the grey
+# controls, what it marks as speaking *against* it matters a lot, and so does the most of either sign.
+# [The next chapter](4b2_localisation) comes back to that sign.
 #
 # ## Against the same outline elsewhere
 #
@@ -119,17 +124,17 @@ cx.figure_intervals(alone, "method", share, "region", title=f"Cells kept alone, 
 # often the word is still said with the cells hidden; a method that finds what the model needs lies left of the line.
 
 # %% tags=["hide-input"]
-apart = table[(table["against"] == "shifted") & (table["region"] == "relevant")]
-said = apart[apart["measure"] == "survives"]
+apart = pick(table, region="relevant", against="shifted")
+said = pick(apart, measure="survives", kept=False)
 more = "still said: own cells, less elsewhere [95 %]"
-cx.figure_intervals(said[~said["kept"]], "method", more, "model", 0, title="Hidden")
+cx.figure_intervals(said, "method", more, "model", 0, title="Hidden")
 
 # %% [markdown]
 # Then how much further the word's probability drops, at its place in the old caption. Now the right side is the good
 # one.
 
 # %% tags=["hide-input"]
-drop = apart[(apart["measure"] == "drop") & ~apart["kept"]]
+drop = pick(apart, measure="drop", kept=False)
 lost = "drop of the probability: own cells, less elsewhere [95 %]"
 cx.figure_intervals(drop, "method", lost, "model", 0, title="Hidden")
 
@@ -137,28 +142,28 @@ cx.figure_intervals(drop, "method", lost, "model", 0, title="Hidden")
 # And how much more often the word is said with nothing but these cells:
 
 # %% tags=["hide-input"]
-cx.figure_intervals(said[said["kept"]], "method", more, "model", 0, title="Kept alone")
+said = pick(apart, measure="survives", kept=True)
+cx.figure_intervals(said, "method", more, "model", 0, title="Kept alone")
 
 # %% [markdown]
-# The paper ranks attention behind, for being dispersed. On the drawn scenes compare its points with those of the
-# others: hiding what *attention* marks costs at least as many words. One reason is plain. Attention is what the model
-# itself weighs its places by, and a place with no weight cannot reach the word but through the mean of all.
+# LRP does what the paper says of it. But the paper puts attention behind, for being dispersed, and on the drawn scenes
+# hiding what *attention* marks costs at least as many words. One reason is plain: attention is what the model itself
+# weighs its places by, and a place without weight reaches the word only through the mean over all places.
 #
 # ## Not one share, but all
 #
 # A quarter is a choice. So the cells were also hidden one step after the other in the map's order, in the picture's
 # mean colour, and the word's probability averaged on the way: the area under the *deletion* curve. It is lower the
-# earlier the map names what matters. *For* follows the sign, *either sign* the magnitude; the last row is an order by
-# chance.
+# earlier the map names what matters. *For* follows the sign, *either sign* the magnitude; *at random* is an
+# order by chance.
 
 # %% tags=["hide-input"]
-curves = pd.concat([r["deletion"].assign(model=m) for m, r in every.items()], ignore_index=True)
-area = curves[(curves["curve"] == "deletion") & (curves["against"] == "")]
+curves = pick(of_models(results, "deletion"), model=model, curve="deletion", against="")
 names = {"score": "for", "absolute": "either sign"}
-area = area.assign(order=area["ranking"].map(names))
-area = area[area["model"] == model].sort_values("value")
+area = curves.assign(order=curves["ranking"].map(names)).sort_values("value")
 mean = "mean probability of the word on the way [95 %]"
-cx.figure_intervals(area, "method", mean, "order", title=f"Deletion, {model}")
+title = f"Deletion, {name_of(model)}"
+cx.figure_intervals(area, "method", mean, "order", title=title)
 
 # %% [markdown]
 # ## The paper's claims

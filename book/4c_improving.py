@@ -23,6 +23,10 @@
 # of clothing words that are right from 47.19 % to 49.12 %; frequency inference raises it to 50.46 %, at the cost of the
 # captions.
 #
+# ```{raw} html
+# :file: _static/lrp_inference.svg
+# ```
+#
 # Two things have to be settled before anything can be trained. The mean of a map is a tiny number, so that m is 1 for
 # all that matters; and *0 otherwise* sets most of the vocabulary's scores to 0, which *raises* all that were negative.
 # The authors' code has other weights: it divides the mean by max|E|, and leaves the other words at 1.

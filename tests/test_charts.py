@@ -2,11 +2,21 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import captioner, picture
+from torch import Tensor
 
 import capxai_core as cx
-from capxai_core.views.charts import verdicts
+from capxai_core.data.examples import FileExample
+from capxai_core.evaluate.masking import cells
+from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.results import Results
+from capxai_core.views.charts import counted, figure_masked, of_models, pick, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
 
@@ -28,18 +38,18 @@ def told(folder: Path, says: str, model: str = "grid-TD") -> list[str]:
 
 def test_a_claim_that_came_out_is_shown_with_its_interval_and_n(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
-    assert told(tmp_path, "Masking what LRP") == ["reproduced", "0.25 [0.2, 0.3]", "n = 1,234"]
+    assert told(tmp_path, "Masking what LRP") == ["reproduced", "0.25 [0.2,\u00a00.3]", "n = 1,234"]
 
 
 def test_a_claim_that_did_not_says_whether_it_is_contradicted_and_by_what(tmp_path: Path) -> None:
     masked(tmp_path, *((m, "", 0.1, 0.05, 0.15) for m in ("lrp", "guided_gradcam")), ("attention", "", 0.4, 0.3, 0.5))
-    by = "LRP: 0.1 [0.05, 0.15] against Attention: 0.4 [0.3, 0.5]"
+    by = "LRP: 0.1 [0.05,\u00a00.15] against Attention: 0.4 [0.3,\u00a00.5]"
     assert told(tmp_path, "LRP and Guided") == ["not reproduced: contradicted", by, "n = 1,234"]
 
 
 def test_negative_values_have_a_true_minus_and_the_open_question_stays_open(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", -0.01, -0.05, 0.03))
-    said = ["not reproduced: undecided at this n", "−0.01 [−0.05, 0.03]", "n = 1,234"]
+    said = ["not reproduced: undecided at this n", "−0.01 [−0.05,\u00a00.03]", "n = 1,234"]
     assert told(tmp_path, "Masking what LRP") == said
 
 
@@ -59,3 +69,106 @@ def test_a_claim_that_does_not_fit_its_table_is_told_and_the_others_are_judged(t
 def test_a_chapter_without_claims_is_refused(tmp_path: Path) -> None:
     with pytest.raises(cx.RequestError, match="5_nothing"):
         verdicts(tmp_path, "scenes", "5_nothing")
+
+
+def values(*rows: tuple[str, str, float], **columns: object) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["method", "model", "value"])
+    return table.assign(low=table["value"] - 0.1, high=table["value"] + 0.1, n=9, images=5).assign(**columns)
+
+
+def test_the_alt_text_of_intervals_has_every_value_with_its_interval_and_what_they_rest_on() -> None:
+    plate = cx.figure_intervals(values(("lrp", "grid_td", 0.6), ("attention", "grid_td", 0.4)), "method", "area")
+    said = "LRP 0.60 [0.50,\u00a00.70]; Attention 0.40 [0.30,\u00a00.50]; n = 9 in 5 pictures."
+    assert plate.alt == f"area. {said}"
+
+
+@settings(max_examples=10, deadline=None)
+@given(hues=st.integers(1, 8))
+def test_the_points_of_a_row_stay_in_the_row_however_many(hues: int) -> None:
+    rows = [(method, f"m{k}", 0.5) for method in ("lrp", "attention") for k in range(hues)]
+    (axes,) = cx.figure_intervals(values(*rows), "method", "area", "model").figure.axes
+    heights = sorted({float(line.get_ydata()[0]) for line in axes.lines})
+    assert max(heights[:hues]) < 0.5 < min(heights[hues:])
+
+
+def test_the_printed_value_is_marked_once_a_row() -> None:
+    table = values(("lrp", "adaptive", 0.6), ("lrp", "grid_td", 0.7), printed=0.66)
+    (axes,) = cx.figure_intervals(table, "method", "area", "model", printed="printed").figure.axes
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_label() == "the paper’s"] == [0.66]
+
+
+def test_figures_of_nothing_say_so() -> None:
+    nothing = values(("lrp", "grid_td", np.nan), x=0, fpr=np.nan)
+    curves = cx.figure_curves(nothing, "x", "method", ("threshold", "correctness"))
+    for plate in (cx.figure_intervals(nothing, "method", "area"), curves, cx.figure_roc(nothing, {})):
+        assert plate.alt.endswith("there are no values to show.")
+    assert not plt.get_fignums()
+
+
+def test_negative_evidence_is_dashed_in_the_colour_of_its_method() -> None:
+    table = pd.concat([values(("lrp", "grid_td", v), x=x, negative=v < 0.3) for x in (0, 1) for v in (0.2, 0.5)])
+    plate = cx.figure_curves(table, "x", "method", ("threshold", "correctness"), "negative")
+    solid, dashed = sorted(plate.figure.axes[0].lines, key=lambda line: line.get_linestyle())
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert solid.get_color() == dashed.get_color()
+    assert "LRP (negative evidence) from 0.20 at 0 to 0.20 at 1" in plate.alt
+
+
+def test_roc_curves_can_be_told_apart_without_colour() -> None:
+    points = pd.DataFrame([(name, x, x**0.5) for name in "abcdefgh" for x in (0.0, 0.5, 1.0)])
+    plate = cx.figure_roc(points.set_axis(["label", "fpr", "tpr"], axis=1), dict.fromkeys("abcdefgh", "0.67"))
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in plate.figure.axes[0].lines[1:]}
+    assert len(looks) == 8
+    assert "a 0.67; b 0.67" in plate.alt
+
+
+def test_a_table_of_intervals_has_a_column_a_model_and_counts_in_its_caption() -> None:
+    styler = cx.table_intervals(values(("lrp", "adaptive", 0.6), ("lrp", "grid_td", 0.7)), "method", "model", "Areas")
+    assert list(styler.data.columns) == ["adaptive attention", "grid-TD"]
+    assert styler.data.loc["LRP", "grid-TD"] == "0.70 [0.60,\u00a00.80]"
+    assert "Areas (n = 9 in 5 pictures)" in styler.to_html()
+
+
+def test_nothing_in_a_table_is_taken_for_html() -> None:
+    shown = cx.table_intervals(values(("<b>", "grid_td", 0.6)), "method", "model", "<i>").to_html()
+    assert "<b>" not in shown and "<i>" not in shown
+
+
+def test_pick_keeps_the_rows_asked_for_in_the_order_asked_for() -> None:
+    table = values(("lrp", "b", 1.0), ("attention", "a", 2.0), ("lrp", "a", 3.0), ("gradcam", "a", 4.0))
+    assert pick(table, method=["attention", "lrp"], model=["a", "b"])["value"].tolist() == [2.0, 3.0, 1.0]
+    assert pick(table, method="none").empty
+
+
+def test_counts_range_over_what_differs() -> None:
+    assert counted(pd.DataFrame({"n": [1200, 9], "images": [5, 5]})) == "n = 9 to 1,200 in 5 pictures"
+    assert counted(pd.DataFrame({"value": [1]})) == ""
+
+
+def test_a_model_without_results_is_left_out(tmp_path: Path) -> None:
+    masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
+    results = Results("scenes", "grid_td", tmp_path / "scenes" / "grid_td")
+    assert of_models(results, "masking")["model"].tolist() == ["grid_td"]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_masked_pictures_are_white_where_a_method_points_or_everywhere_else(kept: bool) -> None:
+    model, image = captioner(3), picture(3) * 0.5
+    caption = model.caption(image)
+    explanations = {name: cx.explain(model, image, caption, name) for name in ("lrp", "attention")}
+
+    class Held(FileExample):
+        def image(self) -> Tensor:
+            return image
+
+    e = Explained(Held("a", "test", (), Path()), image, caption, explanations)
+    row = figure_masked(model, e, 0, kept=kept)
+    whole, lrp, _ = (np.asarray(plate.figure.axes[0].images[0].get_array()) for plate in row.plates)
+    assert np.allclose(whole, image.permute(1, 2, 0))
+    white = (lrp == 1).all(-1).reshape(4, 4, 4, 4).all((1, 3))  # 4 x 4 cells of 4 x 4 pixels
+    assert white.mean() == (0.75 if kept else 0.25)
+    evidence = cells(explanations["lrp"].image[[0]], model.encoder.grid)[0].reshape(4, 4)
+    chosen = ~white if kept else white
+    assert evidence[chosen].min() >= evidence[~chosen].max()
+    assert [note.split(":")[0] for note in row.notes] == ["the whole picture", "LRP", "Attention"]
+    assert all(caption.words[0] in note for note in row.notes)

@@ -80,7 +80,7 @@ def test_book_lists_exactly_the_chapters_that_exist() -> None:
 @pytest.mark.parametrize("chapter", sorted((ROOT / "book").glob("*.py")), ids=lambda path: path.stem)
 def test_chapters_call_and_show_and_define_nothing(chapter: Path) -> None:
     code = [line for line in chapter.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    assert len(code) < 90
+    assert len(code) < 95
     defined = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
     assert not [node for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, defined)]
 

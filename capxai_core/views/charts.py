@@ -17,8 +17,9 @@ from capxai_core.errors import DataError, RequestError
 from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
 from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.results import Results
 from capxai_core.methods import METHODS
-from capxai_core.models.captioner import Captioner
+from capxai_core.models.captioner import DECODERS, Captioner
 from capxai_core.views.alt import number, percent
 from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
 from capxai_core.views.scenes import Row
@@ -55,12 +56,13 @@ NAMES = {
     "strongest": "what speaks for or against it",
     "opposed": "what speaks against it",
     "shifted": "the same outline elsewhere",
-    "own": "as they are",
-    "pooled": "pooled to the grid",
+    "own": "as it is",
     "grid_td": "grid-TD",
     "adaptive": "adaptive attention",
     "+": "positive evidence",
     "-": "negative evidence",
+    "all": "all object words",
+    "frequent": "said over 50 times",
     "mean_abs": "mean |E|",
     "pixel_share": "pixel share",
     "log_prob": "log-probability",
@@ -89,7 +91,31 @@ def said(row: Mapping[Any, Any]) -> str:
     if pd.isna(row["value"]):
         return "–"
     value = number(row["value"])
-    return value if pd.isna(row["low"]) else f"{value} [{number(row['low'])}, {number(row['high'])}]"
+    return value if pd.isna(row["low"]) else f"{value} [{number(row['low'])},\u00a0{number(row['high'])}]"
+
+
+def counted(table: pd.DataFrame) -> str:
+    """What the values rest on, `n = 566 in 253 pictures` or from the fewest to the most; nothing without a column n."""
+    ends = [(table[of].min(), table[of].max()) for of in ("n", "images") if of in table and len(table)]
+    told = [f"{a:,.0f}" if a == b else f"{a:,.0f} to {b:,.0f}" for a, b in ends]
+    return f"n = {' in '.join(told)} pictures" if len(told) == 2 else ""
+
+
+def of_models(results: Results, table: str) -> pd.DataFrame:
+    """A table of each model of the profile that was evaluated, with a column `model`."""
+    folder = results.folder.parent
+    models = [name for name in DECODERS if (folder / name / f"{table}.csv").is_file()]
+    found = [Results(results.profile, name, folder / name)[table].assign(model=name) for name in models]
+    return pd.concat(found, ignore_index=True)
+
+
+def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """The rows that hold these values; a list stands for several, and the rows come in its order."""
+    for column, wanted in reversed(where.items()):
+        values = wanted if isinstance(wanted, list) else [wanted]
+        rows = table[table[column].isin(values)]
+        table = rows.assign(_=rows[column].map(values.index)).sort_values("_", kind="stable").drop(columns="_")
+    return table
 
 
 def colours_of(keys: Sequence[str]) -> dict[str, str]:
@@ -120,32 +146,34 @@ def figure_intervals(
         return _nothing(title or measured)
     keys, hues = list(dict.fromkeys(table[by])), list(dict.fromkeys(table[hue])) if hue else [""]
     colours = colours_of(hues if hue else keys)
+    step = min(0.24, 0.8 / len(hues))
     with plt.rc_context(STYLE):
-        height = 0.8 + len(keys) * (0.18 + 0.17 * len(hues))
+        height = 1.2 + len(keys) * (0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
         figure, ax = plt.subplots(figsize=(7, height), layout="constrained")
         for j, one in enumerate(hues):
             part = table[table[hue] == one] if hue else table
             for row in part.to_dict("records"):
-                y = keys.index(row[by]) + (j - (len(hues) - 1) / 2) * 0.24
+                y = keys.index(row[by]) + (j - (len(hues) - 1) / 2) * step
                 colour = colours[one if hue else row[by]]
                 ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=2.5, solid_capstyle="round")
                 marker = MARKERS[j % len(MARKERS)]
                 ax.plot(row["value"], y, marker, color=colour, ms=6, label=name_of(str(one)) if hue else None)
-                if printed and pd.notna(row[printed]):
-                    ax.plot(row[printed], y, "D", mfc="none", mec=NEUTRAL, ms=8, label="the paper’s")
+        for row in table.dropna(subset=printed).drop_duplicates(by).to_dict("records") if printed else ():
+            ax.plot(row[printed], keys.index(row[by]), "D", mfc="none", mec=NEUTRAL, ms=8, label="the paper’s")
         if reference is not None:
             ax.axvline(reference, color=NEUTRAL, lw=1, ls=":")
         ax.set_yticks(range(len(keys)), [name_of(str(key)) for key in keys])
-        ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel=measured, title=title)
+        ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel="\n".join(filter(None, (measured, counted(table)))), title=title)
         ax.grid(axis="x", alpha=0.25)
-        _legend(ax)
+        _legend(figure, ax)
         plt.close(figure)
     lines = [
         f"{name_of(str(row[by]))}{', ' + name_of(str(row[hue])) if hue else ''} {said(row)}"
         for row in table.to_dict("records")
     ]
     mark = "" if reference is None else f" A line marks {number(reference)}."
-    return Plate(figure, f"{title + ': ' if title else ''}{measured}. {'; '.join(lines)}.{mark}", table)
+    told = "; ".join((*lines, counted(table))).rstrip("; ")
+    return Plate(figure, f"{title + ': ' if title else ''}{measured}. {told}.{mark}", table)
 
 
 def figure_curves(
@@ -163,7 +191,7 @@ def figure_curves(
     keys = list(dict.fromkeys(table[by]))
     colours, lines = colours_of(keys), []
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+        figure, ax = plt.subplots(figsize=(7, 5.2), layout="constrained")
         for i, key in enumerate(keys):
             of_key = table[table[by] == key]
             for broken, part in of_key.groupby(of_key[dashed].astype(bool)) if dashed else [(False, of_key)]:
@@ -177,11 +205,12 @@ def figure_curves(
                     ax.fill_between(part[x], part["low"], part["high"], color=colours[key], alpha=0.15, lw=0)
                 first, last = part.iloc[0], part.iloc[-1]
                 lines.append(f"{name} from {number(first[y])} at {first[x]:g} to {number(last[y])} at {last[x]:g}")
-        ax.set(xlabel=axes[0], ylabel=axes[1], title=title)
+        ax.set(xlabel="\n".join(filter(None, (axes[0], counted(table)))), ylabel=axes[1], title=title)
         ax.grid(alpha=0.25)
-        _legend(ax, outside=len(lines) > 5)
+        _legend(figure, ax)
         plt.close(figure)
-    return Plate(figure, f"{title + ': ' if title else ''}{axes[1]} by {axes[0]}. {'; '.join(lines)}.", table)
+    told = "; ".join((*lines, counted(table))).rstrip("; ")
+    return Plate(figure, f"{title + ': ' if title else ''}{axes[1]} by {axes[0]}. {told}.", table)
 
 
 def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") -> Plate:
@@ -191,14 +220,14 @@ def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") 
     if points["fpr"].isna().all():
         return _nothing(title or "ROC curves")
     with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(7, 4.4), layout="constrained")
+        figure, ax = plt.subplots(figsize=(5.6, 6), layout="constrained")
         ax.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=":")
         for k, (name, area) in enumerate(areas.items()):
             part = points[points["label"] == name]
             style: Any = {"color": SERIES[k % len(SERIES)], "ls": DASHES[k % len(DASHES)]}
             ax.plot(part["fpr"], part["tpr"], lw=1.6, label=f"{name} {area}", **style)
         ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title, aspect="equal")
-        _legend(ax, outside=True)
+        _legend(figure, ax)
         plt.close(figure)
     curves = "; ".join(f"{name} {area}" for name, area in areas.items())
     return Plate(figure, f"{title + ': ' if title else ''}ROC curves with the areas under them: {curves}.", points)
@@ -241,6 +270,7 @@ def table_intervals(
         order, across = list(dict.fromkeys(told[rows])), list(dict.fromkeys(told[columns]))
         shown = told.pivot(index=rows, columns=columns, values="said").reindex(index=order, columns=across).fillna("–")
         shown.index.name = shown.columns.name = None
+        caption = f"{caption} ({counted(told)})" if counted(told) else caption
     else:
         kept = told.assign(**{"value [95 %]": told["said"]})[[rows, "value [95 %]", *extra, "n", "images"]]
         shown = kept.set_index(rows)
@@ -265,14 +295,17 @@ def verdicts(results: Path, profile: str, chapter: str) -> "Styler":
             judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
         of = {row["model"]: row for row in judged}
         found = {model: of.get(model, judged[0]) for model in ("adaptive", "grid_td")}
-        about = f"{claim.says}\n({claim.remark})" if claim.remark else claim.says
-        rows[about] = {"paper": claim.printed} | {name_of(m): _outcome(claim, row) for m, row in found.items()}
+        lines = (claim.says, f"Paper: {claim.printed}", claim.remark and f"({claim.remark})".replace("`", ""))
+        about = "\n".join(filter(None, lines))
+        rows[about] = {name_of(m): _outcome(claim, row) for m, row in found.items()}
         tints[about] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
     shown = pd.DataFrame(rows).T
     styler = _styled(shown, f"What the paper claims, and what came out on {profile}")
-    tinted = pd.DataFrame(tints).T.reindex(columns=shown.columns)
-    lines: Any = {"selector": "th, td", "props": "text-align: left; white-space: pre-line; vertical-align: top"}
-    return styler.set_table_styles([lines]).apply(lambda _: tinted, axis=None)
+    cells = (
+        "text-align: left; white-space: pre-line; vertical-align: top; border-top: 1px solid #8884; font-size: 0.9em"
+    )
+    css: Any = [{"selector": "th, td", "props": cells}, {"selector": "tbody th", "props": "font-weight: normal"}]
+    return styler.set_table_styles(css).apply(lambda _: pd.DataFrame(tints).T, axis=None)
 
 
 def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:
@@ -285,9 +318,10 @@ def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:
         by, _, why = note.rpartition(": ") if note.endswith(OPEN) else (note, "", "")
         head = "not reproduced" if row["verdict"] == "not" else row["verdict"]
         head, named = f"{head}: {why}".rstrip(": "), " ".join(map(name_of, by.split(" ")))
-        reading = _NUMBERS.sub(r": \1", named if " against " in by else f"{named} {reading}").strip(": ")
-    counted = f"n = {row['n']:,}" if claim.table and reading else ""
-    return "\n".join(filter(None, (head, re.sub(r"-(?=\d)", "−", reading), counted)))
+        reading = _NUMBERS.sub(r": \1", named) if " against " in by else ": ".join(filter(None, (named, reading)))
+    reading = re.sub(r", (?=\S+\])", ",\u00a0", re.sub(r"-(?=\d)", "−", reading))
+    n = f"n = {row['n']:,}" if claim.table and reading else ""
+    return "\n".join(filter(None, (head, reading, n)))
 
 
 def _styled(shown: pd.DataFrame, caption: str) -> "Styler":
@@ -321,10 +355,11 @@ def _nothing(what: str) -> Plate:
     return Plate(figure, said)
 
 
-def _legend(ax: Any, outside: bool = False) -> None:
-    """One entry for each name, if there is any."""
+def _legend(figure: Any, ax: Any) -> None:
+    """One entry for each name, if there is any, beneath the axes: on a phone there is no room beside them."""
     handles, names = ax.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))
     if entries:
-        place: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if outside else {}
-        ax.legend(entries.values(), entries.keys(), fontsize=9, **place)
+        figure.legend(
+            entries.values(), entries.keys(), fontsize=9, loc="outside lower center", ncols=min(3, len(entries))
+        )
