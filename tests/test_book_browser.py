@@ -43,7 +43,7 @@ def page(browser: Browser, site: Path, complaints: list[str]) -> Page:
 def open_page(page: Page, site: Path, name: str) -> None:
     page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
     if VIEWS.get(name):
-        page.locator(".capxai canvas").first.wait_for(state="attached")
+        page.locator(".capxai canvas, .capxai .masking, .capxai .curve").first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -61,7 +61,7 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
     if found is None:
         raise DataError(f"{places[0]}: no results here; make them with {make}")
     results = Results(profile, model, found)
-    weights = hashlib.sha256(find_weights(results.provenance["model"]).read_bytes()).hexdigest()
-    if results.provenance["weights"] != weights:
-        raise DataError(f"{found}: results of other weights than {results.provenance['model']} has now; {make} makes them anew")
+    made_with = results.provenance
+    if made_with["weights"] != hashlib.sha256(find_weights(made_with["model"]).read_bytes()).hexdigest():
+        raise DataError(f"{found}: results of other weights than {made_with['model']} has now; {make} makes them anew")
     return results
