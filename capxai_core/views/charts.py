@@ -301,10 +301,12 @@ def verdicts(results: Path, profile: str, chapter: str) -> "Styler":
         tints[about] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
     shown = pd.DataFrame(rows).T
     styler = _styled(shown, f"What the paper claims, and what came out on {profile}")
-    cells = (
-        "text-align: left; white-space: pre-line; vertical-align: top; border-top: 1px solid #8884; font-size: 0.9em"
-    )
-    css: Any = [{"selector": "th, td", "props": cells}, {"selector": "tbody th", "props": "font-weight: normal"}]
+    cells = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
+    css: Any = [
+        {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
+        {"selector": "th, td", "props": cells + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
+        {"selector": "tbody th", "props": "font-weight: normal"},
+    ]
     return styler.set_table_styles(css).apply(lambda _: pd.DataFrame(tints).T, axis=None)
 
 

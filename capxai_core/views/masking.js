@@ -24,6 +24,7 @@ async function masking(model) {
   const picture = make("img");
   Object.assign(picture, { src: data.pictures[0], alt: `The picture captioned “${data.words.join(" ")}”` });
   const cells = make("div", "cells", null, ...data.random.map(() => make("i")));
+  cells.setAttribute("role", "img");
   cells.style.setProperty("--grid", data.grid);
   cells.style.setProperty("--fill", data.fill);
   const frame = make("div", "frame", null, picture, cells);
