@@ -38,18 +38,18 @@ def told(folder: Path, says: str, model: str = "grid-TD") -> list[str]:
 
 def test_a_claim_that_came_out_is_shown_with_its_interval_and_n(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
-    assert told(tmp_path, "Masking what LRP") == ["reproduced", "0.25 [0.2,\u00a00.3]", "n = 1,234"]
+    assert told(tmp_path, "Masking what LRP") == ["reproduced", "0.25 [0.2, 0.3]", "n = 1,234"]
 
 
 def test_a_claim_that_did_not_says_whether_it_is_contradicted_and_by_what(tmp_path: Path) -> None:
     masked(tmp_path, *((m, "", 0.1, 0.05, 0.15) for m in ("lrp", "guided_gradcam")), ("attention", "", 0.4, 0.3, 0.5))
-    by = "LRP: 0.1 [0.05,\u00a00.15] against Attention: 0.4 [0.3,\u00a00.5]"
+    by = "LRP: 0.1 [0.05, 0.15] against Attention: 0.4 [0.3, 0.5]"
     assert told(tmp_path, "LRP and Guided") == ["not reproduced: contradicted", by, "n = 1,234"]
 
 
 def test_negative_values_have_a_true_minus_and_the_open_question_stays_open(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", -0.01, -0.05, 0.03))
-    said = ["not reproduced: undecided at this n", "−0.01 [−0.05,\u00a00.03]", "n = 1,234"]
+    said = ["not reproduced: undecided at this n", "−0.01 [−0.05, 0.03]", "n = 1,234"]
     assert told(tmp_path, "Masking what LRP") == said
 
 

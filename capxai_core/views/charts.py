@@ -321,7 +321,7 @@ def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:
         head = "not reproduced" if row["verdict"] == "not" else row["verdict"]
         head, named = f"{head}: {why}".rstrip(": "), " ".join(map(name_of, by.split(" ")))
         reading = _NUMBERS.sub(r": \1", named) if " against " in by else ": ".join(filter(None, (named, reading)))
-    reading = re.sub(r", (?=\S+\])", ",\u00a0", re.sub(r"-(?=\d)", "−", reading))
+    reading = re.sub(r"-(?=\d)", "−", reading)
     n = f"n = {row['n']:,}" if claim.table and reading else ""
     return "\n".join(filter(None, (head, reading, n)))
 
