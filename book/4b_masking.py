@@ -91,7 +91,8 @@ cx.MaskingView(captioner, example, ranked)
 # %% tags=["hide-input"]
 results = cx.load_results(profile, model)
 order = ["lrp", "guided_gradcam", "gradcam", "attention"]
-table = pick(of_models(results, "masking"), method=order, share=0.25, fill="white")
+everything = pick(of_models(results, "masking"), method=order)
+table = pick(everything, share=0.25, fill="white")
 mine = pick(table, method=order, region=list(REGIONS), model=model, measure="survives")
 print(f"Results of {len(table['model'].unique())} models, seed {results.provenance['seed']}")
 

@@ -28,13 +28,13 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.evaluate.sanity import layers
-from capxai_core.views.charts import name_of, table_intervals, verdicts
+from capxai_core.views.charts import name_of, table_conclusions, table_intervals, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
 results = cx.load_results(profile, model)
 both = [m for m in ("adaptive", "grid_td") if (results.folder.parent / m).is_dir()]
 every = {m: cx.load_results(profile, m) for m in both}
-judged = ("randomisation", "localisation", "deletion", "robustness")
+judged = ("randomisation", "localisation", "deletion", "robustness", "conclusions")
 tables = {t: pd.concat([r[t].assign(model=m) for m, r in every.items()]) for t in judged}
 for m, r in every.items():
     n = {t: f"{tables[t].loc[tables[t]['model'] == m, 'images'].max():.0f}" for t in judged}
@@ -180,6 +180,25 @@ part = "share of the score that reaches the pixels [95 %]"
 cx.figure_intervals(shares, "method", part, "model", title="All options")
 
 # %% [markdown]
+# Alike is not the same, and what counts is whether anything this book *concludes* hangs on an option. So the words were
+# judged again with each set of options, by the same measures as in the chapters before: whose objects the maps find,
+# which words they tell from made-up ones, which of the words before matters. *Yes*: the whole interval speaks for the
+# conclusion. *No*: all of it against. *Undecided*: neither, at this n.
+
+# %% tags=["hide-input", "full-width"]
+concluded = tables["conclusions"]
+table_conclusions(concluded[concluded["model"] == model], f"Conclusions, {name_of(model)}")
+
+# %% tags=["hide-input", "full-width"]
+for name in both[:-1] if model == both[-1] else both[1:]:
+    other = concluded[concluded["model"] == name]
+table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of(other['model'].iloc[0])}")
+
+# %% [markdown]
+# Read the columns from the right: a conclusion that comes out otherwise with some option is one that the option makes.
+# The two normalisations of the mean (divided by the map's maximum, and raw) are rows of their own, and the reader of
+# [](4b3_unsupported_words) will know that they disagree more than all other options do.
+#
 # ## What to make of it
 #
 # - A check can only fail a method. Passing all four makes no map true; [true causes](true_causes) asks for more.

@@ -378,6 +378,10 @@ def test_the_table_compares_the_same_words_in_pairs() -> None:
     assert table.loc[("attention", "own", "+", "union", "uniform")].value == 0
     assert table.loc[("lrp", "own", "-", "union", "uniform")].value == -0.5
     assert ("uniform", "own", "+", "union", "uniform") not in table.index
+    signs = table.loc[("lrp", "own", "+", "union", "negative")]  # what is negative of these maps lies nowhere
+    assert (signs.value, signs.n) == (pytest.approx(1 / 3), 3)
+    assert ("lrp", "own", "-", "union", "negative") not in table.index
+    assert ("attention", "own", "+", "union", "negative") not in table.index
 
 
 def test_a_comparison_leaves_out_words_that_the_other_method_did_not_explain() -> None:
@@ -391,7 +395,7 @@ def test_a_comparison_leaves_out_words_that_the_other_method_did_not_explain() -
 def test_what_cannot_be_compared_or_is_empty_says_so() -> None:
     made = recorded()
     table = localisation_table(made[made.method == "lrp"])
-    missing = table[table.against != ""]
+    missing = table[~table.against.isin(["", "negative"])]
     assert len(missing) and set(missing.n) == {0} and set(missing.note) == {"nothing selected"}
     assert missing.value.isna().all()
     for nothing in (pd.DataFrame(), made[:0]):

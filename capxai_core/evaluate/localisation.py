@@ -97,8 +97,8 @@ def localisation_table(
 ) -> pd.DataFrame:
     """The mean over thresholds, and its difference to other methods' positive maps of the same words, in pairs.
 
-    Columns: method, resolution, sign, region, against ("" for the mean itself), value, low, high, p, n, images, note,
-    covered.
+    Columns: method, resolution, sign, region, against ("" for the mean itself; `negative`, of signed methods, the map
+    of their own negative evidence), value, low, high, p, n, images, note, covered.
     """
     groups = list(_groups(table.assign(mean=table[SCORES].mean(axis=1)) if len(table) else table))
     found = {tuple(asked.values()): part for asked, part in groups}
@@ -106,10 +106,12 @@ def localisation_table(
     for asked, part in groups:
         mean = mean_interval(part["mean"], part["image"], seed)
         rows.append({**asked, "against": "", **mean.row(), "p": None, "covered": _covered(part)})
-        for name in against:
-            if (asked["method"], asked["sign"]) == (name, "+"):
+        others = {name: (name, asked["resolution"], "+", asked["region"]) for name in against}
+        others |= {"negative": (asked["method"], asked["resolution"], "-", asked["region"])}
+        for name, key in others.items():
+            if key == tuple(asked.values()) or (name == "negative" and key not in found):
                 continue
-            other = found.get((name, asked["resolution"], "+", asked["region"]), part[:0])
+            other = found.get(key, part[:0])
             pairs = part.merge(other, on=["image", "position", "other"], suffixes=("", "_other"))
             apart = paired_difference(pairs["mean"], pairs["mean_other"], pairs["image"], seed)
             rows.append({**asked, "against": name, **apart.row(), "p": apart.p, "covered": _covered(part)})

@@ -39,11 +39,13 @@ def masking_rows(
     words: Collection[str],
     share: float = 0.25,
     fill: str = "white",
+    kept: Sequence[bool] = (False, True),
     beam_size: int = 3,
     seed: int = 0,
 ) -> list[Row]:
     """What becomes of the first occurrence of each of `words` where a share of the cells is filled.
 
+    kept: whether the region is hidden, or all but the region, or both.
     Columns: image, position, word, probability (along the caption), method, share, fill, region (of REGIONS), kept (all
     but the region is hidden), masked_probability (along the same caption), survives (the word is in the new caption),
     caption (the new one). The random cells are the same for all methods. fill: see `look_again`.
@@ -58,13 +60,13 @@ def masking_rows(
             order, strong = (ranked(cells(of, grid)[0], chance) for of in (evidence, evidence.abs()))
             best, *others = (covered(some, grid) for some in (order[:k], order[-k:], strong[:k], chance[:k]))
             for mask in (best, *others, np.roll(best, step, axis=(0, 1))):
-                hidden += [mask, ~mask]
+                hidden += [~mask if alone else mask for alone in kept]
         looked = look_again(model, e, np.array(hidden), fill, beam_size)
         word, p = e.caption.words[position], e.caption.log_probs[position].exp().item()
         where = {"image": e.example.name, "position": position, "word": word, "probability": p}
-        cases = product(e.explanations, REGIONS, [False, True])
-        for (method, region, kept), after, said in zip(cases, *looked, strict=True):
-            what = {"method": method, "share": share, "fill": fill, "region": region, "kept": kept}
+        cases = product(e.explanations, REGIONS, kept)
+        for (method, region, alone), after, said in zip(cases, *looked, strict=True):
+            what = {"method": method, "share": share, "fill": fill, "region": region, "kept": alone}
             seen = {"masked_probability": float(after[position]), "survives": word in said, "caption": " ".join(said)}
             found.append({**where, **what, **seen})
     return found

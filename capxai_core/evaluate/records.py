@@ -21,8 +21,9 @@ from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
 from capxai_core.files import atomic
 from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.gradient import Gradient, GradientTimesInput, gradients
 from capxai_core.methods.guided import product
-from capxai_core.methods.registry import explain
+from capxai_core.methods.registry import METHODS, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
 
@@ -46,12 +47,17 @@ class Explained:
 def explained(
     model: Captioner, examples: Sequence[Example], methods: Sequence[str], beam_size: int = 3
 ) -> Iterator[Explained]:
-    """Caption and explain the examples one by one; nothing of an earlier one is kept."""
+    """Caption and explain the examples one by one; what methods share is done once, and nothing kept for the next."""
     for example in examples:
         image = example.image()
         caption, found = model.caption(image, beam_size), dict[str, Explanation]()
-        for name in methods if caption.words else ():
-            if name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():
+        of = {name: METHODS[name] for name in methods} if caption.words else {}
+        positions, shared = tuple(range(len(caption.words))), None
+        for name, method in of.items():
+            if isinstance(method, Gradient | GradientTimesInput):
+                shared = shared or gradients(model, image, caption, positions)
+                found[name] = method.of(shared, caption, positions)
+            elif name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():
                 found[name] = product(found["guided_backprop"], found["gradcam"])
             else:
                 found[name] = explain(model, image, caption, name, **OPTIONS.get(name, {}))

@@ -1,14 +1,13 @@
-"""Checks the paper leaves out: does an explanation depend on the weights, do its pixels matter, does an option decide?
+"""Checks the paper leaves out: does an explanation depend on the weights, and do its pixels matter?
 
 Parameter randomisation shuffles the weights layer by layer, from the output down (Adebayo et al. 2018, Sanity checks
 for saliency maps): a map that stays as it was explains no model. Deletion and insertion hide or show the cells of the
 encoder's grid in order of relevance and follow the word's probability (Petsiuk et al. 2018, RISE); a random order is
-the control. The sweep over the options of LRP shows which of its answers are theirs.
+the control.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from itertools import product
 from typing import Any
 from zlib import crc32
@@ -27,17 +26,6 @@ from capxai_core.models.captioner import Captioner
 
 DECODER = ("fc", "language_lstm", "attention", "sentinel", "attention_lstm", "lstm", "embedding", "project_g",
            "project_v")  # fmt: skip
-SWEEP: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "ε = 1e-7": {"epsilon": 1e-7},
-    "ε = 1e-4": {"epsilon": 1e-4},
-    "ε = 0.1": {"epsilon": 0.1},
-    "α = 2": {"alpha": 2.0},
-    "γ = 0.25": {"gamma": 0.25},
-    "z^B": {"box": True},
-    "conv_bias": {"conv_bias": True},
-    "share_bias": {"share_bias": True},
-}
 CURVES = ["method", "ranking", "curve"]
 ALIKE = ("map", "map_rank", "signed", "words")
 
@@ -56,7 +44,7 @@ def randomisation_rows(model: Captioner, e: Explained, seed: int = 0) -> list[di
                 p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p))
         for method, before in e.explanations.items():
             after = explain(shuffled, e.image, e.caption, before.method)
-            for row in _compared(e, before, after, model.encoder.grid):
+            for row in compared(e, before, after, model.encoder.grid):
                 found.append(row | {"method": method, "depth": depth, "layer": layer})
     return found
 
@@ -67,26 +55,6 @@ def layers(model: Captioner) -> Iterator[tuple[str, nn.Module]]:
     for name, layer in reversed(list(model.encoder.features.named_children())):
         if list(layer.parameters()):
             yield f"encoder.features.{name}", layer
-
-
-def variants(model: Captioner, e: Explained, sweep: Mapping[str, Mapping[str, Any]] = SWEEP) -> Explained:
-    """The same picture and caption explained by LRP with each set of options: for any evaluation to judge."""
-    sweep = sweep if e.caption.words else {}
-    return replace(e, explanations={name: explain(model, e.image, e.caption, "lrp", **o) for name, o in sweep.items()})
-
-
-def robustness_rows(model: Captioner, varied: Explained) -> list[dict[str, Any]]:
-    """How much each of `variants` resembles the `paper`'s.
-
-    Columns: image, position, word, method (name of the options), the four of `similarity`, pixel_share.
-    """
-    found = []
-    for name, after in varied.explanations.items():
-        rows = _compared(varied, varied.explanations["paper"], after, model.encoder.grid)
-        shares = after.pixel_share
-        assert shares is not None
-        found += [row | {"method": name, "pixel_share": x} for row, x in zip(rows, shares.tolist(), strict=True)]
-    return found
 
 
 def deletion_rows(
@@ -119,13 +87,8 @@ def deletion_rows(
 
 
 def randomisation_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The mean similarities of `randomisation_rows`: columns method, depth, layer and those of `_means`."""
-    return _means(table, ["method", "depth", "layer"], ALIKE, seed)
-
-
-def robustness_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The mean similarities and pixel shares of `robustness_rows`: columns method and those of `_means`."""
-    return _means(table, ["method"], (*ALIKE, "pixel_share"), seed)
+    """The mean similarities of `randomisation_rows`: columns method, depth, layer and those of `means`."""
+    return means(table, ["method", "depth", "layer"], ALIKE, seed)
 
 
 def deletion_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -169,7 +132,8 @@ def similarity(a: Explanation, b: Explanation, grid: int) -> dict[str, list[floa
     }
 
 
-def _compared(e: Explained, before: Explanation, after: Explanation, grid: int) -> list[dict[str, Any]]:
+def compared(e: Explained, before: Explanation, after: Explanation, grid: int) -> list[dict[str, Any]]:
+    """A row for each word: image, position, word and the four of `similarity`."""
     alike = similarity(before, after, grid)
     return [
         {"image": e.example.name, "position": p, "word": word} | {name: values[p] for name, values in alike.items()}
@@ -177,7 +141,7 @@ def _compared(e: Explained, before: Explanation, after: Explanation, grid: int) 
     ]
 
 
-def _means(table: pd.DataFrame, by: list[str], measures: Sequence[str], seed: int) -> pd.DataFrame:
+def means(table: pd.DataFrame, by: list[str], measures: Sequence[str], seed: int) -> pd.DataFrame:
     """Columns: by, measure, then those of an interval and p. Rows without the value are left out and not in n."""
     if not len(table):
         return nothing([*by, "measure"])

@@ -27,15 +27,8 @@ from capxai_core.evaluate.localisation import (
 )
 from capxai_core.evaluate.masking import masking_rows, masking_table
 from capxai_core.evaluate.records import Explained, Tables, explained, parts, read_all, work
-from capxai_core.evaluate.sanity import (
-    deletion_rows,
-    deletion_table,
-    randomisation_rows,
-    randomisation_table,
-    robustness_rows,
-    robustness_table,
-    variants,
-)
+from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
+from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
 from capxai_core.files import atomic
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import Captioner
@@ -44,6 +37,10 @@ SLOW = ("integrated_gradients", "occlusion")  # hundreds of forward passes a cap
 FAST = tuple(name for name in METHODS if name not in SLOW)
 LOOKED_AT = ("attention", "gradcam", "guided_gradcam", "lrp")  # the paper's
 AGAINST = ("attention", "uniform")
+# Share of the cells, what they are filled with, and whether they are hidden or all the others are.
+MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False, True)), (0.25, "blur", (False, True)),
+         (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
+SWEPT = 3  # times as many images as are looked at many times are explained with each option changed
 
 
 def object_words(profile: str) -> frozenset[str]:
@@ -59,7 +56,8 @@ class Evaluation:
 
     training: examples the model was trained on, for how often a word is right there. provenance: what the results
     belong to. given: settings of the training, for the table `settings`. subset: how many images, evenly spread, are
-    looked at many times (masking, causes, deletion, robustness; a quarter of them with shuffled weights).
+    looked at many times (masking, causes, deletion; a quarter of them with shuffled weights, `SWEPT` times as many
+    with other options of LRP).
     """
 
     model: Captioner
@@ -73,11 +71,11 @@ class Evaluation:
 
     def tasks(self) -> list[Callable[[], None]]:
         """What is left to record, what takes longest first. `DataError` where other results are in the way."""
-        n, left = len(self.examples), list[Callable[[], None]]()
-        few = [self.examples[i * n // self.subset] for i in range(self.subset)] if n > self.subset else self.examples
+        few, left = self._spread(self.subset), list[Callable[[], None]]()
         passes: tuple[tuple[str, Sequence[Example], Sequence[str], Callable[[Explained], Tables]], ...] = (
             ("looking-again", few, (*LOOKED_AT, *SLOW), self._look_again),
             ("shuffling-weights", few[: max(1, len(few) // 4)], LOOKED_AT, self._shuffle),
+            ("changing-options", self._spread(SWEPT * self.subset), AGAINST[:1], self._sweep),
             ("explaining-every-word", self.examples, FAST, self._judge),
         )
         for name, chosen, methods, rows in passes:
@@ -85,6 +83,10 @@ class Evaluation:
             provenance = {**self.provenance, "images": len(chosen)}
             left += parts(self.folder / "records" / name, chosen, make, provenance)
         return left
+
+    def _spread(self, k: int) -> Sequence[Example]:
+        n = len(self.examples)
+        return [self.examples[i * n // k] for i in range(k)] if n > k else self.examples
 
     def _judge(self, e: Explained) -> Tables:
         words, grid = object_words(self.model.profile), self.model.encoder.grid
@@ -101,13 +103,27 @@ class Evaluation:
         return {"randomisation": randomisation_rows(self.model, e, self.seed)}
 
     def _look_again(self, e: Explained) -> Tables:
-        model, words = self.model, object_words(self.model.profile)
+        model, words, seed = self.model, object_words(self.model.profile), self.seed
         paper = replace(e, explanations={name: e.explanations[name] for name in LOOKED_AT if e.caption.words})
         return {
-            "masking": masking_rows(model, paper, words, seed=self.seed),
-            "deletion": deletion_rows(model, e, words, seed=self.seed),
+            "masking": [
+                row
+                for share, fill, kept in MASKS
+                for row in masking_rows(model, paper, words, share, fill, kept, seed=seed)
+            ],
+            "deletion": deletion_rows(model, e, words, seed=seed),
             "causes": causes_rows(model, e) if isinstance(e.example, SceneExample) else [],
-            "robustness": robustness_rows(model, variants(model, e)),
+        }
+
+    def _sweep(self, e: Explained) -> Tables:
+        model, varied = self.model, variants(self.model, e)
+        beside = replace(varied, explanations={**varied.explanations, **e.explanations})
+        return {
+            "robustness": robustness_rows(model, varied),
+            "swept_localisation": localisation_rows(beside, model.encoder.grid),
+            "swept_discrimination": discrimination_rows(beside, model.encoder.grid),
+            "swept_scores": unsupported.score_rows(varied, object_words(model.profile)),
+            "swept_ablation": ablation_rows(model, varied),
         }
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -135,6 +151,13 @@ class Evaluation:
             "deletion": deletion_table(found["deletion"], seed),
             "robustness": robustness_table(found["robustness"], seed),
         }
+        swept = {
+            "localisation": localisation_table(found["swept_localisation"], AGAINST, seed),
+            "discrimination": localisation_table(found["swept_discrimination"], AGAINST, seed),
+            "auc": unsupported.auc_table(said, found["swept_scores"], rates, seed=seed),
+            "ablation": ablation_table(found["swept_ablation"], seed=seed),
+        }
+        tables |= {"discrimination_rules": swept["discrimination"], "conclusions": conclusions_table(swept)}
         for name, table in tables.items():
             with atomic(self.folder / f"{name}.csv") as unfinished:
                 table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")

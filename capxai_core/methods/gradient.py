@@ -57,7 +57,10 @@ class Gradient(Method):
 
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """One forward pass, gradients in chunks of words."""
-        g = gradients(model, image, caption, positions)
+        return self.of(gradients(model, image, caption, positions), caption, positions)
+
+    def of(self, g: Gradients, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """The answer from gradients that are there already."""
         words = g.words.sum(-1)[:, : columns(caption, positions)]
         return Explanation(self.name, caption, positions, g.pixels.sum(1), words, g.logits, signed=self.signed)
 
@@ -72,7 +75,10 @@ class GradientTimesInput(Method):
 
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """One forward pass, gradients in chunks of words."""
-        g = gradients(model, image, caption, positions)
+        return self.of(gradients(model, image, caption, positions), caption, positions)
+
+    def of(self, g: Gradients, caption: Caption, positions: tuple[int, ...]) -> Explanation:
+        """The answer from gradients that are there already."""
         words = (g.words * g.embedded).sum(-1)[:, : columns(caption, positions)]
         pixels = (g.pixels * g.x).sum(1)
         return Explanation(self.name, caption, positions, pixels, words, g.logits, signed=self.signed)

@@ -278,6 +278,23 @@ def table_intervals(
     return _styled(shown, caption)
 
 
+def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
+    """Which conclusions stand whatever the options: a row each, with what comes out by the paper's, and by which not.
+
+    table: that of `conclusions_table`. `.data` has the text.
+    """
+    rows = {}
+    for conclusion, part in table.groupby("conclusion", sort=False):
+        own = part[part["method"] == "paper"].to_dict("records")
+        others = part[~part["survives"].astype(bool)].to_dict("records")
+        rows[str(conclusion)] = {
+            "the paper’s options": "; ".join(f"{row['holds']}: {said(row)}" for row in own) or "not tested",
+            "comes out otherwise with": "; ".join(f"{row['method']} ({row['holds']}: {said(row)})" for row in others)
+            or "none of the others",
+        }
+    return _styled(pd.DataFrame(rows).T, f"{caption} ({counted(table)})" if caption else counted(table))
+
+
 def verdicts(results: Path, profile: str, chapter: str) -> "Styler":
     """What the paper claims in a chapter, as `4b_masking`, and what came out: a row a claim, a column a model.
 
