@@ -30,7 +30,7 @@ import pandas as pd
 import capxai_core as cx
 from capxai_core.evaluate.causes import edited
 from capxai_core.views.alt import number, percent
-from capxai_core.views.charts import figure_intervals, name_of, table_intervals, verdicts
+from capxai_core.views.charts import name_of, table_intervals, verdicts
 
 if profile != "scenes":
     print(f"Photographs of {profile} cannot be drawn again; this page shows the drawn scenes.")
@@ -90,7 +90,7 @@ plain = signed[(signed["against"] == "") & (signed["names"] != "all")]
 removed = plain[(plain["edit"] == "removed") & (plain["score"] == "sum")]
 rank = "rank correlation with the true causes [95 %]"
 ours = removed[(removed["model"] == model) & (removed["measure"] == "spearman")]
-figure_intervals(ours, "method", rank, "names", 0, title=f"Objects removed, {name_of(model)}")
+cx.figure_intervals(ours, "method", rank, "names", 0, title=f"Objects removed, {name_of(model)}")
 
 # %% [markdown]
 # The same for both models, with what area alone tells taken off, word by word, and over all words. Right of the
@@ -102,7 +102,7 @@ apart = apart[apart["method"] != "uniform"]
 objects = apart[(apart["edit"] == "removed") & (apart["score"] == "sum")]
 more = "rank correlation, less the uniform map's [95 %]"
 by_rank = objects[objects["measure"] == "spearman"]
-figure_intervals(by_rank, "method", more, "model", 0, title="Objects removed")
+cx.figure_intervals(by_rank, "method", more, "model", 0, title="Objects removed")
 
 # %% [markdown]
 # Perhaps the order of all objects is too much to ask. How often is the *first* the right one, again compared with the
@@ -111,7 +111,7 @@ figure_intervals(by_rank, "method", more, "model", 0, title="Objects removed")
 # %% tags=["hide-input"]
 by_first = objects[objects["measure"] == "top1"]
 first = "how often the first is right, less the uniform map [95 %]"
-figure_intervals(by_first, "method", first, "model", 0, title="Objects removed")
+cx.figure_intervals(by_first, "method", first, "model", 0, title="Objects removed")
 
 # %% [markdown]
 # Compare LRP's rows with those of the two methods that try things out or integrate over a path; and note on which
@@ -128,7 +128,7 @@ of_edit = signed[signed["score"].eq("mean") & signed["measure"].eq("spearman")]
 of_edit = of_edit[of_edit["against"].eq("") & of_edit["names"].eq("all")]
 of_edit = of_edit[(of_edit["model"] == model) & (of_edit["method"] != "uniform")]
 title = f"All words, {name_of(model)}"
-figure_intervals(of_edit, "method", rank, "edit", 0, title=title)
+cx.figure_intervals(of_edit, "method", rank, "edit", 0, title=title)
 
 # %% [markdown]
 # ## Which word mattered most
@@ -143,11 +143,11 @@ words = words[words["score"].eq("score") & words["measure"].eq("spearman")]
 words = words[~(words["edit"].eq("unknown") & words["method"].eq("occlusion"))]
 words = words[(words["method"] != "uniform")]
 one = words[words["edit"] == "deleted"]
-figure_intervals(one, "method", rank, "model", 0, title="Words deleted")
+cx.figure_intervals(one, "method", rank, "model", 0, title="Words deleted")
 
 # %% tags=["hide-input"]
 two = words[words["edit"] == "unknown"]
-figure_intervals(two, "method", rank, "model", 0, title="Words made unknown")
+cx.figure_intervals(two, "method", rank, "model", 0, title="Words made unknown")
 
 # %% [markdown]
 # Grad-CAM, Guided Grad-CAM and all of the gradient's kin have the same word scores, the paper's Grad\*: a sum of
@@ -158,7 +158,7 @@ figure_intervals(two, "method", rank, "model", 0, title="Words made unknown")
 size = causes[causes["sign"].eq("absolute") & causes["edit"].eq("deleted")]
 size = size[size["against"].eq("") & size["names"].eq("all") & size["measure"].eq("spearman")]
 size = size[size["method"] != "uniform"]
-figure_intervals(size, "method", rank, "model", 0, title="Words deleted, by magnitude")
+cx.figure_intervals(size, "method", rank, "model", 0, title="Words deleted, by magnitude")
 
 # %% [markdown]
 # ## Seen or made up

@@ -40,6 +40,52 @@ def test_under_a_figure_stands_what_made_it(html: str) -> None:
     assert told.count("numbers") == html.count("numbers")
 
 
+def test_a_function_that_is_not_public_is_named_with_its_module() -> None:
+    known = {"source": ["from capxai_core.views.charts import figure_masked, name_of\n", "figure_masked(x)"]}
+    (cell,) = read({**known, "outputs": shown('<img src="data:,">')})
+    told = cell["outputs"][0]["data"]["text/html"]
+    assert "<code>capxai_core.views.charts.figure_masked</code>" in told and "api.html" not in told
+
+
+def test_a_figure_of_results_tells_what_these_were_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(profile: str, model: str) -> SimpleNamespace:
+        return SimpleNamespace(provenance={"images": 256, "seed": 0})
+
+    monkeypatch.setattr(capxai_book, "load_results", found)
+    values = {**PARAMETERS, "source": ['profile = "scenes"\n', 'model = "adaptive"\n', "seed = 7\n"]}
+    for call, made in (
+        ("cx.figure_curves(t)", "scenes: evaluation of 256 pictures, seed 0"),
+        ("cx.figure_words(t)", "scenes/adaptive, seed 7"),
+    ):
+        notebook = {
+            "cells": [
+                {**values, "outputs": []},
+                {**values, "metadata": {}, "source": [call], "outputs": shown("<img>")},
+            ],
+            "metadata": {},
+        }
+        source = [json.dumps(notebook)]
+        app = SimpleNamespace(env=SimpleNamespace(doc2path=lambda name: name + ".ipynb"))
+        capxai_book.say_what_made_it(app, "book/one", source)
+        assert f" · {made} · " in json.loads(source[0])["cells"][1]["outputs"][0]["data"]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("remote", "page"),
+    [
+        ("https://github.com/some/book.git", "https://github.com/some/book"),
+        ("https://token@github.com/some/book", "https://github.com/some/book"),
+        ("git@github.com:some/my.book.git", "https://github.com/some/my.book"),
+        ("ssh://git@github.com/some/book/", "https://github.com/some/book"),
+        ("https://example.org/some/book.git", ""),
+        ("/srv/git/book", ""),
+        ("", ""),
+    ],
+)
+def test_a_clone_knows_the_page_it_came_from(remote: str, page: str) -> None:
+    assert capxai_book.github(remote) == page
+
+
 def test_tables_and_text_stay_as_they_are() -> None:
     cell = {"source": ["table"], "outputs": shown("<table></table>")}
     assert read(cell)[0]["outputs"] == cell["outputs"]

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,14 @@ from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
 from sphinx.errors import ExtensionError
 
+import capxai_core
+from capxai_core import CapxaiError, load_results
 from capxai_core.pipeline.notebooks import read_defaults
 
-FIGURE = re.compile(r"cx\.(figure_\w+|[A-Z]\w+)\(")  # figures and views are functions and classes of the package
+# Figures are functions whose names say so, views are public classes.
+FIGURE = re.compile(r"cx\.([A-Z]\w+)\(|\b(?:cx\.)?(figure_\w+)\(")
+IMPORTED = re.compile(r"from (capxai_core[\w.]*) import ([^\n#]+)")
+OF_TABLES = ("CurveView", "MadeUpWords", "figure_curves", "figure_intervals", "figure_roc")  # show `capxai evaluate`'s
 DATA = '<p class="capxai-data">'  # what a figure with numbers ends with
 LAB = "%3Ffactory%3DJupytext%2520Notebook"  # asks JupyterLab to open a text notebook as one
 
@@ -62,15 +69,18 @@ def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
         cell["source"] = "".join(cell["source"])
     values = parameters(docname, notebook)
     run = f"{values.get('profile', '')}/{values.get('model', '')}, seed {values.get('seed', '')}"
+    evaluated = evaluation(values)
+    modules = where_from(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
         check_shown(docname, cell)
-        called = FIGURE.findall(cell["source"])
+        called = ["".join(names) for names in FIGURE.findall(cell["source"])]
         for output in cell["outputs"]:
             shown = "".join(output.get("data", {}).get("text/html", ""))
             if "<img" in shown or "capxai-view" in shown:
-                made = f"{link(called[-1])} · {html.escape(run)} · " if called else f"{html.escape(run)} · "
+                ran = html.escape(evaluated or run if called and called[-1] in OF_TABLES else run)
+                made = f"{link(called[-1], modules)} · {ran} · " if called else f"{ran} · "
                 made += f'<a href="../_sources/{docname}.ipynb" download>notebook</a>'
                 shown = shown.replace(DATA, f"{DATA}{made} · ") if DATA in shown else f"{shown}{DATA}{made}</p>"
                 output["data"]["text/html"] = shown
@@ -83,6 +93,21 @@ def parameters(docname: str, notebook: dict[str, Any]) -> dict[str, Any]:
 
     given = notebook["metadata"].get("capxai", {}).get("parameters", {})
     return read_defaults(docname, nbformat.from_dict(notebook)) | given
+
+
+def evaluation(values: dict[str, Any]) -> str:
+    """What the result tables that a chapter shows were made from; nothing where it has none."""
+    try:
+        made = load_results(values["profile"], values["model"]).provenance
+    except (CapxaiError, KeyError):
+        return ""
+    return f"{values['profile']}: evaluation of {made['images']} pictures, seed {made['seed']}"
+
+
+def where_from(sources: Iterable[str]) -> dict[str, str]:
+    """The module of each name that a chapter's cells import from the package."""
+    lines = [found for source in sources for found in IMPORTED.findall(source)]
+    return {name.strip(): module for module, names in lines for name in names.split(",")}
 
 
 def check_shown(docname: str, cell: dict[str, Any]) -> None:
@@ -100,16 +125,36 @@ def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
     lines[:] = "`".join(parts).split("\n")
 
 
-def link(name: str) -> str:
-    """A public name as a link to its place in the reference, which is on a page beside the chapters."""
-    return f'<a href="api.html#capxai_core.{name}"><code>{name}</code></a>'
+def link(name: str, modules: dict[str, str]) -> str:
+    """A public name as a link to its place in the reference, a page beside the chapters; others with their module."""
+    if name in capxai_core.__all__:
+        return f'<a href="api.html#capxai_core.{name}"><code>{name}</code></a>'
+    return f"<code>{modules.get(name, 'capxai_core')}.{name}</code>"
+
+
+def origin() -> str:
+    """The page of the repository that this clone came from, where that is on GitHub; else nothing."""
+    asked = ["git", "-C", str(Path(__file__).parent), "remote", "get-url", "origin"]
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return github(found)
+
+
+def github(remote: str) -> str:
+    """The page of a repository on GitHub from what git calls it; nothing for other hosts and folders."""
+    found = re.fullmatch(
+        r"(?:https://(?:[^@/]+@)?|git@|ssh://git@)github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?", remote
+    )
+    return f"https://github.com/{found[1]}" if found else ""
 
 
 def name_repository(app: Sphinx, config: Any) -> None:
-    """Links to edit, to run on Binder and to the repository, where `capxai_repository` says which it is."""
-    if config.capxai_repository:
+    """Links to edit, to run on Binder and to the repository: the one named, or the clone's origin on GitHub."""
+    if repository := config.capxai_repository or origin():
         config.html_theme_options |= {
-            "repository_url": config.capxai_repository,
+            "repository_url": repository,
             "repository_branch": "main",
             "use_repository_button": True,
             "use_edit_page_button": True,
