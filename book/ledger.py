@@ -40,21 +40,21 @@ seed = 1
 import pandas as pd
 
 import capxai_core as cx
+from capxai_core.evaluate.results import evaluated, evaluated_profiles
 from capxai_core.pipeline.profiles import PROFILES
 from capxai_core.views.evidence import KINDS, table_ledger
 
 results = cx.load_results(profile, model)
 folder = results.folder.parents[1]
-others = [name for name in PROFILES if name != profile]
-there = [name for name in others if (folder / name).is_dir()]
-for name in (profile, *there):
-    for made in sorted((folder / name).glob("*/records/*/provenance.json"))[:1]:
-        n = pd.read_json(made, typ="series")
-        print(f"{name}: {n['images']} pictures, seed {n['seed']}")
-for name in others:
+there = evaluated_profiles(folder, profile)
+for name in there:
+    for place in evaluated(folder / name).values():
+        made = cx.load_results(name, place.name, folder).provenance
+        print(f"{name}: {made['model']} on {made['images']} pictures, seed {made['seed']}")
+for name in PROFILES:
     if name not in there:
         print(f"{name}: no results yet; capxai evaluate --profile {name} makes them")
-ledger = table_ledger(folder, [profile, *there])
+ledger = table_ledger(folder, there)
 
 # %% [markdown]
 # ## How many

@@ -209,5 +209,4 @@ table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of
 # - What the paper says of it, judged:
 
 # %% tags=["full-width"]
-table = verdicts(results.folder.parents[1], profile, "4b2_localisation")
-table.hide([claim for claim in table.data.index if "sanity" not in claim])
+verdicts(results.folder.parents[1], profile, "4b2_localisation", only=["guided-fails-sanity-checks"])

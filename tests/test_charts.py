@@ -15,18 +15,23 @@ import capxai_core as cx
 from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.results import Results
+from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
 from capxai_core.views.charts import counted, figure_masked, of_models, pick, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
 
 
-def masked(folder: Path, *rows: tuple[str, str, float, float, float], models: tuple[str, ...] = ("grid_td",)) -> Path:
+def masked(
+    folder: Path,
+    *rows: tuple[str, str, float, float, float],
+    models: tuple[str, ...] = ("grid_td",),
+    profile: str = "scenes",
+) -> Path:
     """Results of masking, as (method, against, value, low, high)."""
     table = pd.DataFrame(rows, columns=["method", "against", "value", "low", "high"])
     for model in models:
-        (folder / "scenes" / model).mkdir(parents=True)
-        path = folder / "scenes" / model / "masking.csv"
+        (folder / profile / model).mkdir(parents=True)
+        path = folder / profile / model / "masking.csv"
         table.assign(**MASKING, n=1234, images=48, note="", p=0.01).to_csv(path, index=False)
     return folder
 
@@ -64,6 +69,26 @@ def test_a_claim_that_does_not_fit_its_table_is_told_and_the_others_are_judged(t
     (said,) = told(tmp_path, "Masking what LRP", "adaptive attention")
     assert said.startswith("not tested: claim 'opposed-regions': 2 rows instead of 1")
     assert told(tmp_path, "Without the regions", "adaptive attention")[0].startswith("not tested: nothing in")
+
+
+def test_other_profiles_stand_beneath_where_their_results_judge_a_claim(tmp_path: Path) -> None:
+    masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
+    masked(tmp_path, ("lrp", "opposed", 0.1, -0.1, 0.3), profile="flickr8k")
+    (tmp_path / "coco2017" / "flickr8k-grid_td").mkdir(parents=True)  # with other tables
+    table = verdicts(tmp_path, "scenes", "4b_masking").data["grid-TD"]
+    of = {profile: out.split("\n")[0] for (says, profile), out in table.items() if says.startswith("Masking what LRP")}
+    assert of == {"scenes": "reproduced", "flickr8k": "not reproduced: undecided at this n"}
+    assert [profile for says, profile in table.index if says.startswith("LRP and Guided")] == ["scenes"]
+    few = verdicts(tmp_path, "scenes", "4b_masking", only=["opposed-regions"]).data
+    assert 0 < len(few) < len(table)
+
+
+def test_results_of_another_profiles_captioner_are_found_where_there_are_no_own(tmp_path: Path) -> None:
+    for name in ("coco2017/flickr8k-grid_td", "coco2017/adaptive", "coco2017/flickr8k-adaptive", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    found = {name: place.name for name, place in evaluated(tmp_path / "coco2017").items()}
+    assert found == {"adaptive": "adaptive", "grid_td": "flickr8k-grid_td"}
+    assert evaluated_profiles(tmp_path, "scenes") == ["scenes", "coco2017"]
 
 
 def test_a_chapter_without_claims_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The whole evaluation on a handful of drawn scenes: interrupted, repeated, and refused where results would mix."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
     folder = folder / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3})
     suite.evaluate([suite.Evaluation(*arguments, subset=2)], jobs)
+    assert json.loads((folder / "provenance.json").read_text()) == {"seed": 3, "looked_at_again": 2}
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
 
 

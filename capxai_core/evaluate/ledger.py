@@ -25,6 +25,7 @@ import pandas as pd
 from rich.table import Table
 
 from capxai_core.errors import DataError
+from capxai_core.evaluate.results import evaluated
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import DECODERS, Captioner
 
@@ -176,9 +177,9 @@ def _reader(claim: Claim, folder: Path, model: str) -> Read:
         raise Untested(claim.not_tested)
     if claim.facts:
         return lambda _: [Reading(value, value, value, name=name) for name, value in claim.facts.items()]
-    tables = []
+    tables, places = [], evaluated(folder)
     for architecture in (model,) if model else DECODERS:
-        path = folder / architecture / f"{claim.table}.csv"
+        path = places.get(architecture, folder / architecture) / f"{claim.table}.csv"
         if not path.is_file():
             raise Untested(f"no results {folder.name}/{architecture}/{path.name}")
         tables.append(pd.read_csv(path).assign(architecture=architecture))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from capxai_core.errors import DataError
+from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.records import read_records
-from capxai_core.models.captioner import find_weights
+from capxai_core.models.captioner import DECODERS, find_weights
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,43 @@ class Results:
     @property
     def provenance(self) -> dict[str, Any]:
         """What the results belong to: model, weights, data, code, seed, images, versions."""
-        paths = sorted(self.folder.glob("records/*/provenance.json"))
-        found: dict[str, Any] = json.loads(paths[0].read_text())
+        found: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
         return found
 
 
 def load_results(profile: str, model: str, folder: str | Path = "results") -> Results:
     """The results of `profile/model`, found from the project's folder or from its book/.
 
-    `DataError` where there are none, or where they are of other weights than the model's; it says how to make them.
+    model: `grid_td`, or of another profile's captioner `flickr8k-grid_td`. `DataError` where there are none, or where
+    they are of other weights than the model has here; it says how to make them. Results of weights that are not here,
+    such as those that come with the project, stand for themselves.
     """
     places = [place / profile / model for place in (Path(folder), Path("..") / folder)]
-    found = next((place for place in places if list(place.glob("records/*/provenance.json"))), None)
+    found = next((place for place in places if (place / "provenance.json").is_file()), None)
     make = f"capxai evaluate --profile {profile} --again"
     if found is None:
         raise DataError(f"{places[0]}: no results here; make them with {make}")
     results = Results(profile, model, found)
     made_with = results.provenance
-    if made_with["weights"] != hashlib.sha256(find_weights(made_with["model"]).read_bytes()).hexdigest():
+    try:
+        weights = find_weights(made_with["model"])
+    except ModelError:
+        return results
+    if made_with["weights"] != hashlib.sha256(weights.read_bytes()).hexdigest():
         raise DataError(f"{found}: results of other weights than {made_with['model']} has now; {make} makes them anew")
     return results
+
+
+def evaluated(folder: Path) -> dict[str, Path]:
+    """Where the results of a profile are, by architecture: of its own captioners, else of another profile's."""
+    places = {name: [folder / name, *sorted(folder.glob(f"*-{name}"))] for name in DECODERS}
+    found = {name: next((place for place in of if place.is_dir()), None) for name, of in places.items()}
+    return {name: place for name, place in found.items() if place}
+
+
+def evaluated_profiles(root: Path, first: str) -> list[str]:
+    """The profiles that have results in a folder of results, `first` before the others."""
+    others = sorted(
+        place.name for place in root.iterdir() if place.name != first and place.is_dir() and evaluated(place)
+    )
+    return [first, *others]

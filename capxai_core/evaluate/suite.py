@@ -1,6 +1,7 @@
 """All evaluations of section IV and the appendix: one pass over the images where they share it, then the tables."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -161,6 +162,9 @@ class Evaluation:
         for name, table in tables.items():
             with atomic(self.folder / f"{name}.csv") as unfinished:
                 table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+        with atomic(self.folder / "provenance.json") as unfinished:
+            made_with = {**self.provenance, "looked_at_again": len(self._spread(self.subset))}
+            unfinished.write_text(json.dumps(made_with, indent=1, sort_keys=True) + "\n")
         return tables
 
 

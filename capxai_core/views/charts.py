@@ -17,7 +17,7 @@ from capxai_core.errors import DataError, RequestError
 from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.results import Results
+from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
 from capxai_core.methods import METHODS
 from capxai_core.models.captioner import DECODERS, Captioner
 from capxai_core.views.alt import number, percent
@@ -103,10 +103,21 @@ def counted(table: pd.DataFrame) -> str:
 
 def of_models(results: Results, table: str) -> pd.DataFrame:
     """A table of each model of the profile that was evaluated, with a column `model`."""
-    folder = results.folder.parent
-    models = [name for name in DECODERS if (folder / name / f"{table}.csv").is_file()]
-    found = [Results(results.profile, name, folder / name)[table].assign(model=name) for name in models]
+    found = _read(results.folder.parent, results.profile, table)
     return pd.concat(found, ignore_index=True)
+
+
+def of_profiles(results: Results, table: str) -> pd.DataFrame:
+    """A table of each model and profile that has it, with columns `profile` and `model`; the results' own first."""
+    root = results.folder.parents[1]
+    found = [part for name in evaluated_profiles(root, results.profile) for part in _read(root / name, name, table)]
+    return pd.concat(found, ignore_index=True)
+
+
+def _read(folder: Path, profile: str, table: str) -> list[pd.DataFrame]:
+    found = [Results(profile, model, place) for model, place in evaluated(folder).items()]
+    models = list(evaluated(folder))
+    return [r[table].assign(profile=profile, model=m) for m, r in zip(models, found, strict=True) if table in r]
 
 
 def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
@@ -295,36 +306,46 @@ def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
     return _styled(pd.DataFrame(rows).T, f"{caption} ({counted(table)})" if caption else counted(table))
 
 
-def verdicts(results: Path, profile: str, chapter: str) -> "Styler":
+def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()) -> "Styler":
     """What the paper claims in a chapter, as `4b_masking`, and what came out: a row a claim, a column a model.
 
-    results: the folder above those of the profiles. A claim that does not fit its table is told so, not judged.
-    `RequestError` where no claim names the chapter. `.data` has the text.
+    results: the folder above those of the profiles; where others than `profile` have results that judge a claim, each
+    of these has a row too. only: the ids of some of the claims. A claim that does not fit its table is told so, not
+    judged. `RequestError` where no claim names the chapter. `.data` has the text.
     """
-    mine = [claim for claim in claims() if claim.chapter == f"book/{chapter}"]
+    mine = [c for c in claims() if c.chapter == f"book/{chapter}" and (not only or c.id in only)]
     if not mine:
         raise RequestError(f"no claim of the paper is judged in a chapter '{chapter}'")
-    rows, tints = {}, {}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    tints: dict[tuple[str, str], dict[str, str]] = {}
     for claim in mine:
-        try:
-            judged = ledger(results, [profile], [claim]).to_dict("records")
-        except DataError as error:
-            judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
-        of = {row["model"]: row for row in judged}
-        found = {model: of.get(model, judged[0]) for model in ("adaptive", "grid_td")}
         lines = (claim.says, f"Paper: {claim.printed}", claim.remark and f"({claim.remark})".replace("`", ""))
         about = "\n".join(filter(None, lines))
-        rows[about] = {name_of(m): _outcome(claim, row) for m, row in found.items()}
-        tints[about] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
-    shown = pd.DataFrame(rows).T
-    styler = _styled(shown, f"What the paper claims, and what came out on {profile}")
+        for name in evaluated_profiles(results, profile):
+            try:
+                judged = ledger(results, [name], [claim]).to_dict("records")
+            except DataError as error:
+                judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
+            if name != profile and (not claim.table or {row["verdict"] for row in judged} == {"not tested"}):
+                continue
+            of = {row["model"]: row for row in judged}
+            found = {model: of.get(model, judged[0]) for model in DECODERS}
+            rows[about, name] = {name_of(m): _outcome(claim, row) for m, row in found.items()}
+            tints[about, name] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
+    shown = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows))
+    colours = pd.DataFrame(tints.values(), shown.index)
+    others = shown.index.get_level_values(1).nunique() > 1
+    if not others:
+        shown, colours = shown.droplevel(1), colours.droplevel(1)
+    styler = _styled(shown, f"What the paper claims, and what came out{'' if others else f' on {profile}'}")
     cells = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
     css: Any = [
         {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
         {"selector": "th, td", "props": cells + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
         {"selector": "tbody th", "props": "font-weight: normal"},
+        {"selector": ".level1", "props": "width: 12%"},
     ]
-    return styler.set_table_styles(css).apply(lambda _: pd.DataFrame(tints).T, axis=None)
+    return styler.set_table_styles(css).apply(lambda _: colours, axis=None)
 
 
 def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:

@@ -1,0 +1,43 @@
+"""Tables of an evaluation read back: found, missing, of other weights, of weights that are not here."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+import capxai_core as cx
+from capxai_core.models.captioner import find_weights
+
+
+def results(folder: Path, model: str, weights: str) -> Path:
+    place = folder / "scenes" / "grid_td"
+    place.mkdir(parents=True)
+    (place / "provenance.json").write_text(json.dumps({"model": model, "weights": weights, "images": 5, "seed": 0}))
+    (place / "captions.csv").write_text("metric,value,note\nMETEOR,0.2,\nSPICE,,not computed\n")
+    return folder
+
+
+def test_a_table_is_read_with_empty_texts_as_empty(tmp_path: Path) -> None:
+    weights = hashlib.sha256(find_weights("scenes/grid_td").read_bytes()).hexdigest()
+    found = cx.load_results("scenes", "grid_td", results(tmp_path, "scenes/grid_td", weights))
+    assert list(found["captions"]["note"]) == ["", "not computed"] and found["captions"]["value"][0] == 0.2
+    assert found.provenance["images"] == 5 and "captions" in found and "masking" not in found
+    with pytest.raises(cx.DataError, match="no table 'masking'; it has captions"):
+        found["masking"]
+    with pytest.raises(cx.DataError, match="no records 'words'"):
+        found.records("words")
+
+
+def test_results_of_other_weights_are_refused_and_of_weights_not_here_stand_for_themselves(tmp_path: Path) -> None:
+    results(tmp_path / "other", "scenes/grid_td", "0" * 64)
+    with pytest.raises(cx.DataError, match="other weights than scenes/grid_td has now; capxai evaluate"):
+        cx.load_results("scenes", "grid_td", tmp_path / "other")
+    results(tmp_path / "away", "nowhere/grid_td", "0" * 64)
+    assert "captions" in cx.load_results("scenes", "grid_td", tmp_path / "away")
+
+
+def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> None:
+    (tmp_path / "scenes" / "grid_td").mkdir(parents=True)  # begun, and not finished
+    with pytest.raises(cx.DataError, match="no results here; make them with capxai evaluate --profile scenes"):
+        cx.load_results("scenes", "grid_td", tmp_path)
