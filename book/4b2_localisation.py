@@ -36,7 +36,8 @@ from IPython.display import display
 
 import capxai_core as cx
 from capxai_core.models.captioner import DECODERS
-from capxai_core.views.charts import name_of, of_models, pick, verdicts
+from capxai_core.views.charts import name_of, of_models, pick
+from capxai_core.views.claims import verdicts
 
 results = cx.load_results(profile, model)
 means = of_models(results, "localisation")

@@ -39,7 +39,8 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
-from capxai_core.views.charts import name_of, of_models, pick, verdicts
+from capxai_core.views.charts import name_of, of_models, pick
+from capxai_core.views.claims import verdicts
 
 results = cx.load_results(profile, model)
 made_up = of_models(results, "made_up")

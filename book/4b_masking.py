@@ -35,7 +35,8 @@ import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
 from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.records import Explained
-from capxai_core.views.charts import figure_masked, name_of, of_models, pick, verdicts
+from capxai_core.views.charts import figure_masked, name_of, of_models, pick
+from capxai_core.views.claims import verdicts
 
 clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 captioner = cx.load_captioner(f"{profile}/{model}")

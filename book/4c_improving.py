@@ -51,7 +51,7 @@ from IPython.display import display
 import capxai_core as cx
 from capxai_core.pipeline.tuning import ARMS, VARIANTS
 from capxai_core.training.inference import weights_of, word_rows
-from capxai_core.views.charts import verdicts
+from capxai_core.views.claims import verdicts
 
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "train", n, seed)

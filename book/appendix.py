@@ -27,7 +27,8 @@ from IPython.display import display
 import capxai_core as cx
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import evaluation_examples
-from capxai_core.views.charts import name_of, table_intervals, verdicts
+from capxai_core.views.charts import name_of, table_intervals
+from capxai_core.views.claims import verdicts
 from capxai_core.views.evidence import alike_when_repeated, figure_maps, repeated
 
 results = cx.load_results(profile, model)

@@ -42,7 +42,7 @@ import pandas as pd
 import capxai_core as cx
 from capxai_core.evaluate.results import evaluated, evaluated_profiles
 from capxai_core.pipeline.profiles import PROFILES
-from capxai_core.views.evidence import KINDS, table_ledger
+from capxai_core.views.claims import KINDS, table_ledger
 
 results = cx.load_results(profile, model)
 folder = results.folder.parents[1]

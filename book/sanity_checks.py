@@ -28,7 +28,8 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.evaluate.sanity import layers
-from capxai_core.views.charts import name_of, table_conclusions, table_intervals, verdicts
+from capxai_core.views.charts import name_of, table_intervals
+from capxai_core.views.claims import table_conclusions, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
 results = cx.load_results(profile, model)

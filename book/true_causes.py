@@ -30,7 +30,8 @@ import pandas as pd
 import capxai_core as cx
 from capxai_core.evaluate.causes import edited
 from capxai_core.views.alt import number, percent
-from capxai_core.views.charts import name_of, table_intervals, verdicts
+from capxai_core.views.charts import name_of, table_intervals
+from capxai_core.views.claims import verdicts
 
 if profile != "scenes":
     print(f"Photographs of {profile} cannot be drawn again; this page shows the drawn scenes.")

@@ -16,7 +16,8 @@ from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
-from capxai_core.views.charts import counted, figure_masked, of_models, pick, verdicts
+from capxai_core.views.charts import counted, figure_masked, of_models, pick
+from capxai_core.views.claims import verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
 

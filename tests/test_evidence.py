@@ -9,7 +9,8 @@ from small import captioner, picture
 
 import capxai_core as cx
 from capxai_core.evaluate.ledger import claims
-from capxai_core.views.evidence import alike_when_repeated, figure_maps, figure_shuffled, repeated, table_ledger
+from capxai_core.views.claims import table_ledger
+from capxai_core.views.evidence import alike_when_repeated, figure_maps, figure_shuffled, repeated
 
 MODEL, IMAGE = captioner(1), picture(2)
 CAPTION = MODEL.read(IMAGE.double(), "w1 w2 w1")

@@ -101,6 +101,19 @@ def test_integrated_gradients_add_up_to_what_the_score_gains(architecture):
         assert (ex.image[row].sum() + ex.words[row].sum()).item() == pytest.approx(gain.item(), rel=0.02, abs=0.02)
 
 
+def test_integrated_gradients_agree_with_captum():
+    from captum.attr import IntegratedGradients
+
+    model, image, ids = tiny(6), picture(6), (5, 6, 7)
+    ex = cx.explain(model, image, said(model, image, ids), "integrated_gradients", include_end=True, steps=5)
+    x, embedded = model.normalise(image), model.embed(ids)
+    integrate = IntegratedGradients(lambda x, e: word_scores(model, model.unroll(model.encoder(x), e), ids, range(4)))
+    for row in range(4):
+        pixels, words = integrate.attribute((x, embedded), target=row, n_steps=5, internal_batch_size=1)
+        assert torch.allclose(ex.image[row], pixels[0].sum(0), rtol=1e-5, atol=1e-8)
+        assert torch.allclose(ex.words[row], words[0].sum(-1), rtol=1e-5, atol=1e-8)
+
+
 def test_occlusion_is_the_drop_of_the_score():
     model, image, ids = tiny(5), picture(5), (5, 6, 7)
     caption = said(model, image, ids)

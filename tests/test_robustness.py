@@ -19,7 +19,7 @@ from capxai_core.evaluate.robustness import (
     variants,
 )
 from capxai_core.evaluate.unsupported import auc_table
-from capxai_core.views.charts import table_conclusions
+from capxai_core.views.claims import table_conclusions
 
 LOCATES, _, SIGN = (name for name, table, *_ in CONCLUSIONS if table == "localisation")
 

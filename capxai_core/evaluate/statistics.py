@@ -152,7 +152,7 @@ def _resamples(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:
     return (drawn[i : i + CHUNK] for i in range(0, draws, CHUNK))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _drawn(images: int, draws: int, seed: int) -> np.ndarray:
     """(draws, images) how often each image is drawn; kept, since a table asks for the same ones many times."""
     rng = np.random.default_rng(seed)

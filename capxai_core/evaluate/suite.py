@@ -39,9 +39,9 @@ FAST = tuple(name for name in METHODS if name not in SLOW)
 LOOKED_AT = ("attention", "gradcam", "guided_gradcam", "lrp")  # the paper's
 AGAINST = ("attention", "uniform")
 # Share of the cells, what they are filled with, and whether they are hidden or all the others are.
-MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False, True)), (0.25, "blur", (False, True)),
+MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False,)), (0.25, "blur", (False,)),
          (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
-SWEPT = 3  # times as many images as are looked at many times are explained with each option changed
+SWEPT = 2  # times as many images as are looked at many times are explained with each option changed
 
 
 def object_words(profile: str) -> frozenset[str]:

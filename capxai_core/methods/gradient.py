@@ -1,6 +1,6 @@
 """The gradient of a word's logit by pixels and preceding words, and the gradient times the input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,11 +35,23 @@ def gradients(
 
     encoder: computes A in place of the model's, e.g. with other backward rules.
     """
+    x, embedded = model.normalise(image).detach(), model.embed(caption.token_ids)
+    return gradients_at(model, x, embedded, caption.token_ids, positions, encoder or model.encoder)
+
+
+def gradients_at(
+    model: Explainable,
+    x: Tensor,
+    embedded: Tensor,
+    ids: Sequence[int],
+    positions: tuple[int, ...],
+    encoder: Callable[[Tensor], Tensor],
+) -> Gradients:
+    """The same at any normalised picture x (1, 3, H, W) and any words' vectors (1, N, d), these leading to `ids`."""
     with torch.enable_grad():
-        x = model.normalise(image).detach().requires_grad_()
-        a = (encoder or model.encoder)(x)
-        embedded = model.embed(caption.token_ids).requires_grad_()
-        logits = word_scores(model, model.unroll(a, embedded), caption.token_ids, positions)[0]
+        x, embedded = x.requires_grad_(), embedded.requires_grad_()
+        a = encoder(x)
+        logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
         g_a, g_words = derivatives(logits, [a, embedded])
         parts = [
             torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0] for part in g_a.split(CHUNK)

@@ -1,8 +1,7 @@
-"""Figures and tables of results: values with their intervals, curves, verdicts, and what each says in words."""
+"""Figures and tables of results: values with their intervals, curves, and what each says in words."""
 
 import hashlib
 import html
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from capxai_core.errors import DataError, RequestError
-from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
 from capxai_core.methods import METHODS
-from capxai_core.models.captioner import DECODERS, Captioner
+from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import number, percent
 from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
 from capxai_core.views.scenes import Row
@@ -71,14 +68,6 @@ NAMES = {
     "training": "in training",
     "rate": "how often right",
 }
-# Blue for what came out, orange for what did not, as in the maps; the words say it too.
-TINTS = {
-    "reproduced": "background-color: #6baed670",
-    "in direction": "background-color: #6baed635",
-    "not": "background-color: #fdae6b60",
-}
-OPEN = ("contradicted", "undecided at this n")  # why a claim is not reproduced, as the ledger ends its notes
-_NUMBERS = re.compile(r" (\S+ \[[^]]*\])")
 
 
 def name_of(key: str) -> str:
@@ -263,7 +252,7 @@ def figure_masked(
         shown = torch.where(white, torch.ones(()), picture.detach().float().cpu())
         notes.append(f"{name_of(name)}: {' '.join(caption)}\n“{word}” {percent(p[position])}")
         how = "" if name not in e.explanations else f", {'all but ' if kept else ''}{percent(share)} of it white"
-        plates.append(Plate(_picture(shown), f"{notes[-1]}{how}."))
+        plates.append(Plate(picture_alone(shown), f"{notes[-1]}{how}."))
     return Row(tuple(plates), tuple(notes))
 
 
@@ -286,92 +275,18 @@ def table_intervals(
         kept = told.assign(**{"value [95 %]": told["said"]})[[rows, "value [95 %]", *extra, "n", "images"]]
         shown = kept.set_index(rows)
         shown.index.name = None
-    return _styled(shown, caption)
+    return styled(shown, caption)
 
 
-def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
-    """Which conclusions stand whatever the options: a row each, with what comes out by the paper's, and by which not.
-
-    table: that of `conclusions_table`. `.data` has the text.
-    """
-    rows = {}
-    for conclusion, part in table.groupby("conclusion", sort=False):
-        own = part[part["method"] == "paper"].to_dict("records")
-        others = part[~part["survives"].astype(bool)].to_dict("records")
-        rows[str(conclusion)] = {
-            "the paper’s options": "; ".join(f"{row['holds']}: {said(row)}" for row in own) or "not tested",
-            "comes out otherwise with": "; ".join(f"{row['method']} ({row['holds']}: {said(row)})" for row in others)
-            or "none of the others",
-        }
-    return _styled(pd.DataFrame(rows).T, f"{caption} ({counted(table)})" if caption else counted(table))
-
-
-def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()) -> "Styler":
-    """What the paper claims in a chapter, as `4b_masking`, and what came out: a row a claim, a column a model.
-
-    results: the folder above those of the profiles; where others than `profile` have results that judge a claim, each
-    of these has a row too. only: the ids of some of the claims. A claim that does not fit its table is told so, not
-    judged. `RequestError` where no claim names the chapter. `.data` has the text.
-    """
-    mine = [c for c in claims() if c.chapter == f"book/{chapter}" and (not only or c.id in only)]
-    if not mine:
-        raise RequestError(f"no claim of the paper is judged in a chapter '{chapter}'")
-    rows: dict[tuple[str, str], dict[str, str]] = {}
-    tints: dict[tuple[str, str], dict[str, str]] = {}
-    for claim in mine:
-        lines = (claim.says, f"Paper: {claim.printed}", claim.remark and f"({claim.remark})".replace("`", ""))
-        about = "\n".join(filter(None, lines))
-        for name in evaluated_profiles(results, profile):
-            try:
-                judged = ledger(results, [name], [claim]).to_dict("records")
-            except DataError as error:
-                judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
-            if name != profile and (not claim.table or {row["verdict"] for row in judged} == {"not tested"}):
-                continue
-            of = {row["model"]: row for row in judged}
-            found = {model: of.get(model, judged[0]) for model in DECODERS}
-            rows[about, name] = {name_of(m): _outcome(claim, row) for m, row in found.items()}
-            tints[about, name] = {name_of(m): TINTS.get(row["verdict"], "") for m, row in found.items()}
-    shown = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows))
-    colours = pd.DataFrame(tints.values(), shown.index)
-    others = shown.index.get_level_values(1).nunique() > 1
-    if not others:
-        shown, colours = shown.droplevel(1), colours.droplevel(1)
-    styler = _styled(shown, f"What the paper claims, and what came out{'' if others else f' on {profile}'}")
-    cells = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
-    css: Any = [
-        {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
-        {"selector": "th, td", "props": cells + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
-        {"selector": "tbody th", "props": "font-weight: normal"},
-        {"selector": ".level1", "props": "width: 12%"},
-    ]
-    return styler.set_table_styles(css).apply(lambda _: colours, axis=None)
-
-
-def _outcome(claim: Claim, row: Mapping[Any, Any]) -> str:
-    """The verdict on a claim, what it was judged by, and n, a line each."""
-    note = str(row["note"]).removesuffix(claim.remark).rstrip("; ")
-    reading = "" if pd.isna(row["value"]) else str(Reading(row["value"], row["low"], row["high"]))
-    if row["verdict"] == "not tested":
-        head = f"not tested: {note}"
-    else:
-        by, _, why = note.rpartition(": ") if note.endswith(OPEN) else (note, "", "")
-        head = "not reproduced" if row["verdict"] == "not" else row["verdict"]
-        head, named = f"{head}: {why}".rstrip(": "), " ".join(map(name_of, by.split(" ")))
-        reading = _NUMBERS.sub(r": \1", named) if " against " in by else ": ".join(filter(None, (named, reading)))
-    reading = re.sub(r"-(?=\d)", "−", reading)
-    n = f"n = {row['n']:,}" if claim.table and reading else ""
-    return "\n".join(filter(None, (head, reading, n)))
-
-
-def _styled(shown: pd.DataFrame, caption: str) -> "Styler":
-    """Nothing in it is taken for HTML; its id is the same each time."""
+def styled(shown: pd.DataFrame, caption: str) -> "Styler":
+    """A table of texts. Nothing in it is taken for HTML; its id is the same each time."""
     key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
     styler = shown.style.format(escape="html", na_rep="–", precision=3).format_index(escape="html")
     return styler.set_caption(html.escape(caption)).set_uuid(key)
 
 
-def _picture(image: Tensor) -> Any:
+def picture_alone(image: Tensor) -> Any:
+    """A picture (3, H, W) in [0, 1] as a figure without axes."""
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):

@@ -1,63 +1,29 @@
-"""The evidence, case by case: maps of many words or pictures side by side, and every claim of the paper, judged."""
+"""The evidence, case by case: maps of many words or pictures side by side."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from capxai_core.data.examples import Example
-from capxai_core.errors import DataError, RequestError
-from capxai_core.evaluate.ledger import Claim, claims, ledger
+from capxai_core.errors import RequestError
 from capxai_core.evaluate.sanity import layers, similarity
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.methods import Explanation, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
 from capxai_core.views.alt import alt_text, check_row
-from capxai_core.views.charts import _outcome, _picture, name_of
+from capxai_core.views.charts import name_of, picture_alone
 from capxai_core.views.heatmap import WORD_ALPHA, WORD_TINTS, Plate, download, overlay, word_scores
 
 SMALL = frozenset(["a", "an", "the", "in", "on", "at", "to", "of", "with", "and", "is", "are"])  # words of no content
 ALIKE = {"map_rank": "maps", "words": "words before"}
 Cell = tuple[Tensor, Explanation, int | None]
-KINDS = {
-    "reproduced": "reproduced",
-    "in direction": "in direction",
-    "contradicted": "contradicted",
-    "undecided at this n": "undecided",
-    "not tested": "not tested",
-}
 _NOTE = "margin: 0.2rem 0; padding: 0; color: inherit; font: inherit; font-size: 0.85rem; text-align: left"
-_LEDGER = """
-.capxai-ledger fieldset { border: 0; margin: 0 0 0.6rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem }
-.capxai-ledger select { font: inherit; max-width: 100% }
-.capxai-ledger table { border-collapse: collapse; width: 100%; font-size: 0.85rem; display: table;
-  table-layout: fixed }
-.capxai-ledger th:nth-child(2) { width: 20% }
-.capxai-ledger :is(th, td) { text-align: left !important; vertical-align: top; font-weight: normal;
-  padding: 0.4rem 0.6rem !important; border-top: 1px solid #8886; white-space: normal; background: none }
-.capxai-ledger thead th { font-weight: bold }
-.capxai-ledger p { margin: 0 0 0.3rem }
-.capxai-ledger :is(small, summary) { opacity: 0.85 }
-.capxai-ledger .what { white-space: pre-line }
-.capxai-ledger .reading { border-left: 0.3rem solid #8888; padding-left: 0.5rem }
-.capxai-ledger .reading.reproduced { border-color: #1b9e77 }
-.capxai-ledger .reading.in-direction { border-color: #66a6dd }
-.capxai-ledger .reading.contradicted { border-color: #d95f02 }
-.capxai-ledger .reading.undecided { border-left-style: dashed }
-.capxai-ledger .reading.not-tested { border-left-style: dotted }
-@media (max-width: 40rem) { .capxai-ledger :is(table, thead, tbody, tr, th, td) { display: block }
-  .capxai-ledger :is(th, td) { border: 0; padding: 0.2rem 0 !important } .capxai-ledger thead { display: none }
-  .capxai-ledger .printed::before { content: "paper: "; opacity: 0.85 }
-  .capxai-ledger tr { border-top: 1px solid #8886; padding: 0.5rem 0 } }
-@media print { .capxai-ledger :is(fieldset, p:has(select)) { display: none } }
-"""
 
 
 @dataclass(frozen=True)
@@ -86,7 +52,7 @@ def figure_maps(cells: Sequence[Cell], notes: Sequence[str] | None = None) -> Ma
             check_row(e, row)
             shown = torch.from_numpy(overlay(image, e.image[row], e.signed)).permute(2, 0, 1)
             alt, note = alt_text(e, row), _sentence(e, row)
-        plate = Plate(_picture(shown), alt)._repr_html_()
+        plate = Plate(picture_alone(shown), alt)._repr_html_()
         note = note if notes is None else html.escape(notes[k])
         figures.append(f'<figure style="margin: 0">{plate}<figcaption style="{_NOTE}">{note}</figcaption></figure>')
     columns = "repeat(auto-fill, minmax(max(8rem, (100% - 4rem) / 5), 1fr))"  # five at most
@@ -148,69 +114,6 @@ def alike_when_repeated(model: Captioner, cases: Sequence[tuple[Example, str]], 
     table = pd.DataFrame(rows, columns=["image", "which", "x"]).dropna().groupby("which", sort=False)
     found = [{"which": k, **mean_interval(of["x"].astype(float), of["image"], seed).row()} for k, of in table]
     return pd.DataFrame(found or [{"which": "no word twice", **mean_interval([], []).row()}])
-
-
-def table_ledger(results: Path, profiles: Sequence[str]) -> Markup:
-    """Every claim of the paper: what it prints, what came out for each profile and model, the verdict and its rule.
-
-    results: the folder above those of the profiles. The filters are the page's own: no script, no kernel.
-    """
-    judged = [(claim, list(_judged(claim, results, profiles))) for claim in claims()]
-    rows = [{"claim": c.says, "paper": c.printed, **row, "kind": kind} for c, found in judged for row, kind in found]
-    count = {name: sum(name in {k for _, k in found} for _, found in judged) for name in KINDS.values()}
-    chapters = list(dict.fromkeys(claim.chapter.removeprefix("book/") for claim in claims()))
-    radios = "".join(
-        f'<label><input type="radio" name="capxai-kind" value="{_class(name)}"{" checked" * (name == "all")}> '
-        f"{name} ({n})</label>"
-        for name, n in {"all": len(judged), **count}.items()
-    )
-    options = "".join(f'<option value="{name}">{name}</option>' for name in chapters)
-    hide = [f':has(input[value="{_class(k)}"]:checked) tr.claim:not(.{_class(k)})' for k in count]
-    hide += [f':has(option[value="{c}"]:checked) tr.claim:not([data-chapter="{c}"])' for c in chapters]
-    style = _LEDGER + "".join(f".capxai-ledger{one} {{ display: none }}\n" for one in hide)
-    body = "".join(_claim(claim, found, results) for claim, found in judged)
-    text = (
-        f'<div class="capxai-ledger"><style>{style}</style><fieldset><legend>Claims with a verdict</legend>{radios}'
-        f'</fieldset><p><label>Chapter <select><option value="">all</option>{options}</select></label></p>'
-        f"<table><thead><tr><th>claim<th>paper<th>here</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-    return Markup(text, pd.DataFrame(rows))
-
-
-def _judged(claim: Claim, results: Path, profiles: Sequence[str]) -> Iterator[tuple[dict[str, Any], str]]:
-    """The ledger's rows of a claim, each with the kind of its verdict; what cannot be judged is not tested."""
-    try:
-        rows: list[dict[Any, Any]] = ledger(results, profiles, [claim]).to_dict("records")
-    except DataError as error:
-        nothing = {"value": None, "n": None, "verdict": "not tested", "note": str(error)}
-        rows = [{"profile": ", ".join(profiles), "model": "", **nothing}]
-    for row in rows:
-        decided = str(row["note"]).removesuffix(claim.remark).rstrip("; ")
-        why = "contradicted" if decided.endswith("contradicted") else "undecided at this n"
-        yield row, KINDS[why if row["verdict"] == "not" else row["verdict"]]
-
-
-def _claim(claim: Claim, found: Sequence[tuple[dict[str, Any], str]], results: Path) -> str:
-    chapter = claim.chapter.removeprefix("book/")
-    here = any((results.parent / f"{claim.chapter}.{kind}").is_file() for kind in ("py", "md"))
-    link = f'<a href="{chapter}.html">{chapter}</a>' if here else chapter
-    rule = html.escape("; ".join(filter(None, (claim.rule_in_words(), claim.remark))))
-    said = f"<details><summary>how it is judged</summary>{rule}</details>" if rule else ""
-    told = [(_class(kind), f"{row['profile']} {name_of(row['model'])}", _outcome(claim, row)) for row, kind in found]
-    readings = "".join(
-        f'<div class="reading {kind}"><small>{html.escape(of)}</small><p class="what">{html.escape(what)}</p></div>'
-        for kind, of, what in told
-    )
-    kinds = " ".join(dict.fromkeys(kind for kind, *_ in told))
-    return (
-        f'<tr class="claim {kinds}" data-chapter="{chapter}"><th scope="row">'
-        f"<p>{html.escape(claim.says)}</p><small>{html.escape(', '.join(claim.source))}; {link}</small>{said}</th>"
-        f'<td class="printed">{html.escape(claim.printed)}</td><td>{readings}</td></tr>'
-    )
-
-
-def _class(kind: str) -> str:
-    return kind.replace(" ", "-")
 
 
 def _sentence(e: Explanation, row: int) -> str:
