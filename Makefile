@@ -7,7 +7,7 @@ SITE := _build/html
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lint lab bench pages train lock clean
+.PHONY: help setup book test lint lab bench pages train tune lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ train: .venv/installed ## train the shipped weights of the default profile anew 
 	cp runs/scenes/encoder.safetensors runs/scenes/encoder.md capxai_core/pretrained/scenes/
 	for m in adaptive grid_td; do for f in safetensors md; do \
 		cp runs/scenes/$$m/captioner.$$f capxai_core/pretrained/scenes/$$m.$$f || exit; done; done
+
+tune: .venv/installed ## tune the default profile's captioner by its own explanations: table III (about half an hour)
+	$(BIN)/capxai tune --profile scenes --model adaptive --seeds 5 --variants 1
+	for f in safetensors md; do \
+		cp runs/scenes/adaptive/tuned/lrp-1/captioner.$$f capxai_core/pretrained/scenes/adaptive_lrp.$$f || exit; done
 
 lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras \

@@ -283,7 +283,8 @@ def evaluate(
         except DataError:
             if not again:
                 raise
-            shutil.rmtree(evaluation.folder)
+            shutil.rmtree(evaluation.folder / "records")
+            (evaluation.folder / "provenance.json").unlink(missing_ok=True)
         evaluations.append(evaluation)
     judge(evaluations, jobs or (1 if torch.cuda.is_available() else joblib.cpu_count()))
     for evaluation in evaluations:

@@ -141,5 +141,5 @@ def test_citation_names_this_version_and_the_paper() -> None:
 
 def test_make_lists_its_targets() -> None:
     said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("setup", "book", "test", "lint", "lab", "bench", "train", "lock", "clean"):
+    for target in ("setup", "book", "test", "lint", "lab", "bench", "train", "tune", "lock", "clean"):
         assert re.search(rf"make {target} +\w", said)

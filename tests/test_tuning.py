@@ -1,5 +1,6 @@
 """LRP inference: eq. (14) and (15) in their readings, the arms from one start, table III by hand-worked numbers."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from small import captioner, picture
 
 import capxai_core as cx
-from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
+from capxai_core.evaluate.support import object_words
+from capxai_core.evaluate.tuning import changed_captions, clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.pipeline import tuning as pipeline
 from capxai_core.training.captioning import caption_loss, pad_captions
 from capxai_core.training.inference import Weighting, weights_of, word_rows
@@ -121,14 +123,54 @@ def test_table_3_by_hand():
     assert same.low == same.high == 100 and same.seeds == 2 and same.images == 2
 
 
+def test_chair_counts_made_up_objects_by_words_and_by_captions():
+    @dataclass(frozen=True)
+    class Photo:
+        name: str
+        captions: tuple
+
+        def supports(self, word):
+            return any(word in caption for caption in self.captions)
+
+    dog = Photo("dog", (("a", "dog", "runs"),))
+    said = [("a", "puppy", "with", "a", "frisbee"), ("a", "puppy"), ("it", "runs")]
+    rows = tuning_rows([dog] * 3, said, (), object_words("flickr8k"))
+    assert [(row["objects"], row["made_up"], row["hallucinates"]) for row in rows] == [
+        (2, 1, True),  # the frisbee: a puppy is a dog
+        (1, 0, False),
+        (0, 0, False),
+    ]
+    table = tuning_table(pd.DataFrame(rows).assign(image=[*"xyz"], arm="lrp", seed=1), draws=50)
+    value = table[table.against == ""].set_index("measure")["value"]
+    assert (value["CHAIR i"], value["CHAIR s"]) == pytest.approx((100 / 3, 100 / 3))
+    scene = next(e for e in cx.load_scenes("counter", 50) if "shirt" not in {w for o in e.objects for w in o.words})
+    row = tuning_rows([scene], [("a", "shirt")], (), object_words("scenes"))[0]
+    assert (row["objects"], row["made_up"]) == (1, 1)  # what shows counts, not what captions say from habit
+
+
+def test_captions_that_changed_are_those_with_other_words_of_interest():
+    before = [("a", "woman", "in", "a", "dress"), ("a", "man", "in", "a", "shirt"), ("a", "dog")]
+    after = [("the", "woman", "in", "a", "dress"), ("a", "man", "in", "a", "coat"), ("a", "cat")]
+    table = changed_captions([DRESS, SHIRT, BARE], before, after, {"dress", "shirt", "coat"})
+    assert table.to_dict("records") == [
+        {
+            "picture": 1,
+            "before": "a man in a shirt",
+            "after": "a man in a coat",
+            "made up before": "",
+            "made up after": "coat",
+        }
+    ]
+
+
 def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch):
     model = cx.load_captioner("scenes/adaptive")
     examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
     recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
 
-    def run(folder):
+    def run(folder, variants=0):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
-        return pipeline.tune(model, examples, recipe, {"seed": 1}, *place, seeds=2)
+        return pipeline.tune(model, examples, recipe, {"seed": 1}, *place, seeds=2, variants=variants)
 
     first = run("one")["fine_tuning_all"]
     assert {*first.arm} == {"pretrained", "original", "frequency", "lrp"}
@@ -139,3 +181,19 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     pd.testing.assert_frame_equal(run("one")["fine_tuning_all"], first)
     assert [path.stat().st_mtime_ns for path in weights] == when
     assert len(pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_captions.csv")) == 4 * 6
+    assert json.loads((tmp_path / "one" / "tables" / "fine_tuning.json").read_text())["seeds"] == 2
+
+    monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
+    monkeypatch.setattr(pipeline, "EPOCHS", 2)
+    more = run("two", variants=1)
+    assert {*more["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
+    assert {*more["fine_tuning_epochs"].arm} == {
+        "pretrained",
+        *pipeline.ARMS,
+        *(f"{a}, epoch 2" for a in pipeline.ARMS),
+    }
+    runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned"
+    again = pd.concat(pd.read_parquet(path) for path in (runs / "lrp-epoch-2-1-explained").glob("part-*/words.parquet"))
+    before = pd.concat(pd.read_parquet(path) for path in (runs / "explained").glob("part-*/words.parquet"))
+    assert {*again.image} == {*before.image} and not np.allclose(again.share.iloc[:5], before.share.iloc[:5])
+    assert not (runs / "original-epoch-2-1-explained").exists()

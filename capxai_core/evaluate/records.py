@@ -142,7 +142,7 @@ def _agree(path: Path, provenance: Mapping[str, Any]) -> None:
             if found.get(key) != wanted.get(key):
                 raise DataError(
                     f"{path.parent}: holds results of another {key} ({found.get(key)}, not {wanted.get(key)}); "
-                    "--again deletes them, --out writes elsewhere"
+                    "delete the folder (capxai evaluate --again does) or write elsewhere (--out)"
                 )
         return
     with atomic(path) as unfinished:

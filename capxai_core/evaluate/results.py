@@ -34,6 +34,11 @@ class Results:
     def __contains__(self, table: str) -> bool:
         return (self.folder / f"{table}.csv").is_file()
 
+    def get(self, table: str, otherwise: pd.DataFrame) -> pd.DataFrame:
+        """A table that not every evaluation has, or another in its place."""
+        there = table in self
+        return self[table] if there else otherwise
+
     def records(self, name: str) -> pd.DataFrame:
         """The rows that the tables are made of, word by word: words, scores, localisation, masking …"""
         for folder in sorted(self.folder.glob("records/*")):

@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from capxai_core.data.examples import Example
-from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS, SceneExample
-from capxai_core.data.synonyms import COCO, words_of
+from capxai_core.data.scenes import SceneExample
 from capxai_core.evaluate import unsupported
 from capxai_core.evaluate.ablation import ablation_rows, ablation_table
 from capxai_core.evaluate.captions import caption_metrics
@@ -30,6 +29,7 @@ from capxai_core.evaluate.masking import masking_rows, masking_table
 from capxai_core.evaluate.records import Explained, Tables, explained, parts, read_all, work
 from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
 from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
+from capxai_core.evaluate.support import object_words
 from capxai_core.files import atomic
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import Captioner
@@ -42,13 +42,6 @@ AGAINST = ("attention", "uniform")
 MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False,)), (0.25, "blur", (False,)),
          (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
 SWEPT = 2  # times as many images as are looked at many times are explained with each option changed
-
-
-def object_words(profile: str) -> frozenset[str]:
-    """The words that may name an object: of the drawn scenes, or of COCO's categories and clothing."""
-    clothing = chain.from_iterable(OBJECT_WORDS[category] for category in CLOTHING)
-    known = (OBJECT_WORDS[c] for c in CATEGORIES) if profile == "scenes" else (words_of(c) for c in COCO)
-    return frozenset(chain(clothing, *known))
 
 
 @dataclass(frozen=True)

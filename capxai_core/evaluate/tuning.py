@@ -2,7 +2,8 @@
 
 TP is the share of the clothing words said that are right, in per cent. A model that says fewer of them may gain by
 that alone, so their number and the share of the clothes there that are named (recall) stand beside it, and so does the
-biased word, which the subset's references lack.
+biased word, which the subset's references lack. CHAIR counts made-up objects of all kinds (Rohrbach et al. 2018, Object
+hallucination in image captioning): i, of the object words said; s, of the captions.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from capxai_core.data.examples import Example
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS, SceneExample
+from capxai_core.data.synonyms import COCO, words_of
 from capxai_core.evaluate.captions import image_scores
 
 BIASED = "shirt"
@@ -27,6 +29,8 @@ MEASURES: Mapping[str, tuple[str, str | None, float]] = {
     "recall": ("found", "there", 100),
     "biased word said": ("biased", None, 100),
     "biased word made up": ("biased_wrong", None, 100),
+    "CHAIR i": ("made_up", "objects", 100),
+    "CHAIR s": ("hallucinates", None, 100),
     "METEOR": ("METEOR", None, 1),
     "ROUGE-L": ("ROUGE-L", None, 1),
     "CIDEr-D": ("CIDEr-D", None, 1),
@@ -47,10 +51,28 @@ def clothing_subset(examples: Sequence[Example], clothes: Collection[str]) -> li
     return [example for example, words in told if BIASED not in words and words & set(clothes)]
 
 
+def is_there(example: Example, word: str) -> bool:
+    """Whether what an object word names is in a picture: by what shows in a drawn scene, else by the references.
+
+    Of photographs, all words of a category of COCO's stand for each other, as in CHAIR: who says *puppy* is right where
+    a reference has *dog*.
+    """
+    if isinstance(example, SceneExample):
+        return example.supports(word)
+    same = {word, *chain(*(words for category in COCO if word in (words := words_of(category))))}
+    return any(map(example.supports, same))
+
+
 def tuning_rows(
-    examples: Sequence[Example], captions: Sequence[Sequence[str]], clothes: Collection[str]
+    examples: Sequence[Example],
+    captions: Sequence[Sequence[str]],
+    clothes: Collection[str],
+    objects: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """One row an image: the caption's scores, and its clothing words: said, right, there (in references), found."""
+    """One row an image: the caption's scores, and its clothing words: said, right, there (in references), found.
+
+    Also how many of `objects` it says (objects), how many of those are not there (made_up), and whether any.
+    """
     scores = image_scores([e.captions for e in examples], captions)
     rows = []
     for i, (example, caption) in enumerate(zip(examples, captions, strict=True)):
@@ -59,8 +81,26 @@ def tuning_rows(
         row |= {"said": len(said), "right": sum(map(example.supports, said))}
         row |= {"there": len(there), "found": len(there & said), "biased": BIASED in caption}
         row |= {"biased_wrong": BIASED in caption and not example.supports(BIASED)}
+        named = set(caption) & set(objects)
+        wrong = sum(not is_there(example, word) for word in named)
+        row |= {"objects": len(named), "made_up": wrong, "hallucinates": wrong > 0}
         rows.append(row | {name: float(values[i]) for name, values in scores.items()})
     return rows
+
+
+def changed_captions(
+    examples: Sequence[Example], before: Sequence[Sequence[str]], after: Sequence[Sequence[str]], words: Collection[str]
+) -> pd.DataFrame:
+    """The captions that differ in one of `words`. Columns: picture (its number), before, after, and
+    made up before, made up after: those of `words` that are said and not there.
+    """
+    rows = []
+    for k, (example, *said) in enumerate(zip(examples, before, after, strict=True)):
+        named = [set(caption) & set(words) for caption in said]
+        if named[0] != named[1]:
+            wrong = [", ".join(sorted(w for w in of if not is_there(example, w))) for of in named]
+            rows.append([k, *map(" ".join, said), *wrong])
+    return pd.DataFrame(rows, columns=["picture", "before", "after", "made up before", "made up after"])
 
 
 def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """LRP inference from beginning to end: explain the training set, tune each arm with each seed, judge, tabulate."""
 
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +12,7 @@ import torch
 
 from capxai_core.data.examples import Example
 from capxai_core.evaluate.records import work
-from capxai_core.evaluate.support import say
+from capxai_core.evaluate.support import object_words, say
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.files import atomic
 from capxai_core.models.captioner import Captioner, load_captioner
@@ -31,6 +32,7 @@ VARIANTS = {
     **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.03, 0.3, 1.0)},
 }
 SLOWER = 0.1  # of the learning rate that the model was trained with
+EPOCHS = 3  # of the arms with as many seeds as the variants have: weights are made anew before each
 
 
 def tune(
@@ -47,8 +49,9 @@ def tune(
     """Table III: tune a pretrained model in each of `ARMS`, once a seed, and compare them.
 
     examples: all splits. recipe: the profile's; one epoch at a tenth of its learning rate. variants: seeds of each of
-    `VARIANTS`. Weights, explanations and captions are kept in `runs`, tables go to `results`; what was interrupted
-    goes on. Judged on the test images (of drawn scenes, those of `counter`).
+    `VARIANTS`, and seeds of the arms that go on for `EPOCHS`, explained anew after each. Weights, explanations and
+    captions are kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`; what was
+    interrupted goes on. Judged on the test images (of drawn scenes, those of `counter`).
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
@@ -56,15 +59,18 @@ def tune(
     maps = variants > 0
     words = explained_training_set(model, train, runs / "explained", provenance, maps, jobs)
     tasks = [
-        partial(_tuned, model, examples, test, recipe, words, name, weighting, seed, runs)
-        for chosen, n in ((ARMS, seeds), (VARIANTS, variants))
+        partial(_tuned, model, examples, test, recipe, words, name, weighting, seed, runs, provenance, epochs)
+        for chosen, n, further in ((ARMS, seeds, EPOCHS), (VARIANTS, variants, 1))
         for seed in range(1, n + 1)
         for name, weighting in chosen.items()
+        for epochs in (further if seed <= variants else 1,)
     ]
+    tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
     rows = pd.concat([_judged(model, test, "pretrained", 0, runs), *work(tasks, jobs, "tuning and captioning")])
     clothes = clothing_words(model.profile)
     kept = rows["image"].isin({e.name for e in clothing_subset(test, clothes)})
     main = rows["arm"].isin([*ARMS, "pretrained"])
+    later = rows["arm"].str.contains(", epoch ")
     tables = {
         "fine_tuning": tuning_table(rows[kept & main]),
         "fine_tuning_all": tuning_table(rows[main]),
@@ -72,12 +78,16 @@ def tune(
         "fine_tuning_cost": costs(model, train[:32]),
     }
     if variants:
-        compared = main & (rows["seed"] <= variants)
-        tables["fine_tuning_variants"] = tuning_table(rows[kept & (compared | ~main)])
-        tables["fine_tuning_variants_all"] = tuning_table(rows[compared | ~main])
+        few = main & (rows["seed"] <= variants)
+        tables["fine_tuning_variants"] = tuning_table(rows[kept & ~later & (few | ~main)])
+        tables["fine_tuning_variants_all"] = tuning_table(rows[~later & (few | ~main)])
+        tables["fine_tuning_epochs"] = tuning_table(rows[few | later])
     for name, table in tables.items():
         with atomic(results / f"{name}.csv") as unfinished:
             table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+    made = {**provenance, "seeds": seeds, "variants": variants, "test_images": len(test), "lr": recipe.lr * SLOWER}
+    with atomic(results / "fine_tuning.json") as unfinished:
+        unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return tables
 
 
@@ -102,31 +112,46 @@ def _tuned(
     weighting: Weighting,
     seed: int,
     runs: Path,
+    provenance: dict[str, Any],
+    epochs: int,
 ) -> pd.DataFrame:
-    """The rows of the test images by the model tuned in one way with one seed."""
-    changes = {"epochs": 1, "lr": recipe.lr * SLOWER, "average": 0.0, "seed": seed}
-    folder = runs / f"{name.replace(' / ', '-by-').replace(' ', '-')}-{seed}"
-    cache = runs.parent.parent / "features"
-    path = train_captioner(
-        model.architecture,
-        model.profile,
-        model.encoder,
-        examples,
-        recipe.model_copy(update=changes),
-        folder,
-        cache,
-        torch.device("cpu"),
-        model,
-        weights_of(words, weighting, len(model.vocabulary)),
-        describe(weighting, words),
-    )
-    return _judged(load_captioner(path, model.encoder), test, name, seed, folder)
+    """The rows of the test images by the model tuned in one way with one seed, after each epoch.
+
+    Each epoch is a training of its own, that starts from the last one's model and, from the second on, with weights
+    from that model's captions and explanations.
+    """
+    found, cache = [], runs.parent.parent / "features"
+    for epoch in range(1, epochs + 1):
+        arm = name if epoch == 1 else f"{name}, epoch {epoch}"
+        folder = runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
+        if epoch > 1 and weighting.arm != "original":
+            train = [e for e in examples if e.split == "train"]
+            started = {**provenance, "start": f"{name}, seed {seed}, after {epoch - 1}"}
+            words = explained_training_set(model, train, folder.with_name(f"{folder.name}-explained"), started)
+        changes = {"epochs": 1, "lr": recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
+        path = train_captioner(
+            model.architecture,
+            model.profile,
+            model.encoder,
+            examples,
+            recipe.model_copy(update=changes),
+            folder,
+            cache,
+            torch.device("cpu"),
+            model,
+            weights_of(words, weighting, len(model.vocabulary)),
+            describe(weighting, words),
+        )
+        model = load_captioner(path, model.encoder)
+        found.append(_judged(model, test, arm, seed, folder))
+    return pd.concat(found)
 
 
 def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path) -> pd.DataFrame:
     kept = folder / "judged.parquet"
     if not kept.is_file():
-        rows = tuning_rows(test, list(say(model, test)), clothing_words(model.profile))
+        said, profile = list(say(model, test)), model.profile
+        rows = tuning_rows(test, said, clothing_words(profile), object_words(profile))
         with atomic(kept) as unfinished:
             pd.DataFrame(rows).to_parquet(unfinished, index=False)
     return pd.read_parquet(kept).assign(arm=arm, seed=seed)
