@@ -32,7 +32,8 @@ VARIANTS = {
     **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.03, 0.3, 1.0)},
 }
 SLOWER = 0.1  # of the learning rate that the model was trained with
-EPOCHS = 3  # of the arms with as many seeds as the variants have: weights are made anew before each
+EPOCHS = 3  # of the arms `FURTHER`, with as many seeds as the variants have: weights are made anew before each
+FURTHER = ("original", "lrp")
 
 
 def tune(
@@ -60,10 +61,10 @@ def tune(
     words = explained_training_set(model, train, runs / "explained", provenance, maps, jobs)
     tasks = [
         partial(_tuned, model, examples, test, recipe, words, name, weighting, seed, runs, provenance, epochs)
-        for chosen, n, further in ((ARMS, seeds, EPOCHS), (VARIANTS, variants, 1))
+        for chosen, n in ((ARMS, seeds), (VARIANTS, variants))
         for seed in range(1, n + 1)
         for name, weighting in chosen.items()
-        for epochs in (further if seed <= variants else 1,)
+        for epochs in (EPOCHS if seed <= variants and name in FURTHER else 1,)
     ]
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
     rows = pd.concat([_judged(model, test, "pretrained", 0, runs), *work(tasks, jobs, "tuning and captioning")])
