@@ -6,6 +6,7 @@ from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, R
 from capxai_core.evaluate.results import load_results
 from capxai_core.evaluate.support import say, support_counts
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch, mean_relevance
+from capxai_core.methods.kept import load_explanations, save_explanations
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.explainable import Caption, Explainable, Unrolled
 from capxai_core.pipeline.profiles import load_examples
@@ -51,11 +52,13 @@ __all__ = [
     "figure_words",
     "load_captioner",
     "load_examples",
+    "load_explanations",
     "load_image",
     "load_results",
     "load_scenes",
     "mean_relevance",
     "sample_scene",
+    "save_explanations",
     "say",
     "support_counts",
     "table_intervals",

@@ -292,6 +292,21 @@ def evaluate(
 
 
 @app.command()
+def photographs(
+    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained.")] = "flickr8k/grid_td",
+    out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
+    data: DataOption = None,
+) -> None:
+    """Explain the free photographs that installed packages carry; the book shows what this keeps."""
+    from capxai_core.models.captioner import load_captioner
+    from capxai_core.pipeline.photographs import explain_photographs
+
+    captioner = load_captioner(model, data=data)
+    for path in explain_photographs(captioner, out / captioner.profile / captioner.architecture / "photographs"):
+        print(path)
+
+
+@app.command()
 def tune(
     profile: Annotated[str, typer.Option(help="Whose captioner and data: scenes, flickr8k …")] = "scenes",
     model: Annotated[str, typer.Option(help="adaptive (the paper's) or grid_td.")] = "adaptive",
@@ -368,7 +383,7 @@ def reproduce(
     data: DataOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes of the evaluation.")] = None,
 ) -> None:
-    """A profile whole: check, train, evaluate, chapters, ledger (goes on where it was interrupted)."""
+    """A profile whole: check, train, evaluate, tune, chapters, ledger (goes on where it was interrupted)."""
     from capxai_core.pipeline.reproduce import reproduce_profile
 
     reproduce_profile(profile, data, jobs)

@@ -76,6 +76,9 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "train grid_td",
         "evaluate adaptive",
         "evaluate grid_td",
+        "photographs adaptive",
+        "photographs grid_td",
+        "tune adaptive",
         "chapters",
         "ledger",
     ]

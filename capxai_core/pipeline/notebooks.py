@@ -125,7 +125,7 @@ def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
             annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).glob("*.json"))]
             found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
         weights = find_weights(f"{profile.name}/{values['model']}")
-        results = sorted(Path("results").glob("*/*/*.csv"))
+        results = sorted([*Path("results").glob("*/*/*.csv"), *Path("results").glob("*/*/photographs/*")])
         return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in (weights, *results))]
 
 

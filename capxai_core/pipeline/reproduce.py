@@ -21,8 +21,8 @@ from capxai_core.pipeline.profiles import data_root, find_profile
 
 INTERRUPTED = 130
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
-# explained by all fast methods, one looked at many times, and a chapter. The encoder of `scenes` is that much smaller.
-TRAINED, EXPLAINED, LOOKED_AT, CHAPTER, SMALLER = 0.006, 0.2, 1.5, 2, 0.04
+# explained by all fast methods, one looked at many times, one tuned on, and a chapter. The encoder of `scenes` is that much smaller.
+TRAINED, EXPLAINED, LOOKED_AT, TUNED, CHAPTER, SMALLER = 0.006, 0.2, 1.5, 0.012, 2, 0.04
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
         steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
+    if profile.needs_data:
+        steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
+        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive"), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")
@@ -124,6 +127,6 @@ def duration(seconds: float) -> str:
 
 
 def reproduce_profile(name: str, data: Path | None = None, jobs: int | None = None) -> None:
-    """Check, train, evaluate, chapters, ledger; see `reproduce`."""
+    """Check, train, evaluate, photographs, tune, chapters, ledger; see `reproduce`."""
     root = data_root(data).resolve() if find_profile(name).needs_data else None
     reproduce(steps_of(name, jobs), Path("runs") / name / "reproduce.json", root)

@@ -1,0 +1,52 @@
+"""Photographs of free licence that installed packages carry, and what captioners say of them and why.
+
+Photographs of the data sets may not be shown; these may. What a trained captioner says of them is kept in small files,
+so that the book shows it where neither data nor weights are.
+"""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from rich.progress import track
+from torch import Tensor
+
+from capxai_core.data.images import load_image
+from capxai_core.errors import DataError
+from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.kept import load_explanations, save_explanations
+from capxai_core.methods.registry import USUAL, explain
+from capxai_core.models.captioner import Captioner
+
+PHOTOGRAPHS = {
+    "astronaut": "skimage.data/astronaut.png",
+    "camera": "skimage.data/camera.png",
+    "chelsea": "skimage.data/chelsea.png",
+    "motorcycle": "skimage.data/motorcycle_left.png",
+    "coffee": "skimage.data/coffee.png",
+    "china": "sklearn.datasets/images/china.jpg",
+    "flower": "sklearn.datasets/images/flower.jpg",
+}
+
+
+def photograph(name: str) -> Tensor:
+    """A photograph (3, H, W) from the package that carries it; `DataError` says which one is missing."""
+    package, _, inside = PHOTOGRAPHS[name].partition("/")
+    try:
+        return load_image(Path(str(files(package))) / inside)
+    except ModuleNotFoundError:
+        raise DataError(f"the photograph '{name}' comes with {package}: pip install 'capxai[book]'") from None
+
+
+def explain_photographs(model: Captioner, folder: Path, beam_size: int = 3) -> Iterator[Path]:
+    """Caption and explain them by the paper's methods; a file each in `folder`. Those that are there are made anew."""
+    for name in track(PHOTOGRAPHS, "photographs", transient=True):
+        image = photograph(name)
+        caption = model.caption(image, beam_size)
+        yield save_explanations([explain(model, image, caption, m) for m in USUAL], folder / f"{name}.safetensors")
+
+
+def kept_photographs(folder: Path) -> dict[str, list[Explanation]]:
+    """What `explain_photographs` kept, by the photograph's name."""
+    found = {name: folder / f"{name}.safetensors" for name in PHOTOGRAPHS}
+    return {name: load_explanations(path) for name, path in found.items() if path.is_file()}
