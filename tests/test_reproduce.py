@@ -84,7 +84,7 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
     ]
     evaluation = " ".join(steps[3].command)
     assert "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --again --jobs 3" in evaluation
-    assert steps[5].command[-4:] == ("run", "-p", "profile", "flickr8k")
+    assert steps[8].command[-4:] == ("run", "-p", "profile", "flickr8k")
     assert [s.kind for s in steps_of("scenes")] == ["check", "evaluate", "evaluate", "chapters", "ledger"]
 
 
