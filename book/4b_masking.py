@@ -152,6 +152,23 @@ cx.figure_intervals(said, "method", more, "model", 0, title="Kept alone")
 # hiding what *attention* marks costs at least as many words. One reason is plain: attention is what the model itself
 # weighs its places by, and a place without weight reaches the word only through the mean over all places.
 #
+# ## Not white alone, and not a quarter alone
+#
+# White is something to see. So the same cells were also filled with the picture's mean colour, or blurred until nothing
+# finer than a cell is left; and a tenth and a half of the cells turned white instead of a quarter. Each point is again
+# the difference to the same outline elsewhere, filled alike.
+
+# %% tags=["hide-input"]
+fills = {"white": "white", "mean": "mean colour", "blur": "blurred"}
+other = pick(everything, region="relevant", against="shifted", measure="survives", kept=False, model=model)
+how = other["fill"].map(fills) + ", " + (other["share"] * 100).round().astype(int).astype(str) + " %"
+other = other.assign(how=how).sort_values(["fill", "share"], ascending=[False, True], kind="stable")
+cx.figure_intervals(other, "how", more, "method", 0, title=f"Hidden in other ways, {name_of(model)}")
+
+# %% [markdown]
+# What the cells are filled with changes little, and the tenth that LRP or attention ranks first tells as much as a
+# quarter. With half of the picture gone, the control loses most words too, and less is left to see.
+#
 # ## Not one share, but all
 #
 # A quarter is a choice. So the cells were also hidden one step after the other in the map's order, in the picture's

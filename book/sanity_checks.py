@@ -196,9 +196,10 @@ for name in both[:-1] if model == both[-1] else both[1:]:
 table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of(other['model'].iloc[0])}")
 
 # %% [markdown]
-# Read the columns from the right: a conclusion that comes out otherwise with some option is one that the option makes.
-# The two normalisations of the mean (divided by the map's maximum, and raw) are rows of their own, and the reader of
-# [](4b3_unsupported_words) will know that they disagree more than all other options do.
+# A conclusion that comes out otherwise with some option is one that the option makes. On the drawn scenes few do: none
+# about where the maps lie, none about right and made-up words over all words. What hangs on a choice is small to begin
+# with: whether LRP tells right from made-up uses of the *same* word (one captioner, the paper's rule and its
+# neighbours), and whether its first-ranked word matters to *is* (only a tenfold $\varepsilon$ says so).
 #
 # ## What to make of it
 #
