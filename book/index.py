@@ -102,8 +102,9 @@ view
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built. Nothing is pasted
 # in. The chapters follow the paper's sections; those after the conclusion are not in the paper:
-# [what really causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims,
-# and how to explain [your own picture](your_own_image) or [your own captioner](own_captioner).
+# [photographs](photographs), [what really causes a word](true_causes), [checks of the methods](sanity_checks),
+# [the ledger](ledger) of all claims, and how to explain [your own picture](your_own_image) or
+# [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #

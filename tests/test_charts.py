@@ -17,7 +17,7 @@ from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
 from capxai_core.views.charts import counted, figure_masked, of_models, pick
-from capxai_core.views.claims import verdicts
+from capxai_core.views.claims import disagreements, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
 
@@ -82,6 +82,16 @@ def test_other_profiles_stand_beneath_where_their_results_judge_a_claim(tmp_path
     assert [profile for says, profile in table.index if says.startswith("LRP and Guided")] == ["scenes"]
     few = verdicts(tmp_path, "scenes", "4b_masking", only=["opposed-regions"]).data
     assert 0 < len(few) < len(table)
+
+
+def test_claims_on_which_profiles_disagree_are_told_with_both(tmp_path: Path) -> None:
+    masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
+    assert disagreements(tmp_path, ["scenes", "flickr8k"], ["grid_td"]).data.empty  # nothing to disagree with
+    masked(tmp_path, ("lrp", "opposed", 0.1, -0.1, 0.3), profile="flickr8k")
+    table = disagreements(tmp_path, ["scenes", "flickr8k"], ["grid_td", "adaptive"]).data
+    ((says, model),) = table.index
+    assert says.startswith("Masking what LRP") and model == "grid-TD"
+    assert [out.split("\n")[0] for out in table.iloc[0]] == ["reproduced", "not reproduced: undecided at this n"]
 
 
 def test_results_of_another_profiles_captioner_are_found_where_there_are_no_own(tmp_path: Path) -> None:

@@ -77,9 +77,16 @@ def test_the_photographs_come_with_installed_packages(name: str) -> None:
 
 def test_photographs_are_explained_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "PHOTOGRAPHS", {"coffee": PHOTOGRAPHS["coffee"]})
-    assert kept_photographs(tmp_path) == {}
-    assert [path.name for path in explain_photographs(captioner(2), tmp_path)] == ["coffee.safetensors"]
-    assert [e.method for e in kept_photographs(tmp_path)["coffee"]] == ["lrp", "gradcam", "guided_gradcam", "attention"]
+    with pytest.raises(cx.DataError, match="capxai photographs"):
+        kept_photographs(tmp_path / "kept")
+    made = list(explain_photographs(captioner(2), tmp_path / "kept"))
+    assert [path.name for path in made] == ["coffee.safetensors"]
+    assert [e.method for e in kept_photographs(tmp_path / "kept")["coffee"]] == [
+        "lrp",
+        "gradcam",
+        "guided_gradcam",
+        "attention",
+    ]
 
 
 def test_a_photograph_whose_package_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ def explain_photographs(model: Captioner, folder: Path, beam_size: int = 3) -> I
 
 
 def kept_photographs(folder: Path) -> dict[str, list[Explanation]]:
-    """What `explain_photographs` kept, by the photograph's name."""
-    found = {name: folder / f"{name}.safetensors" for name in PHOTOGRAPHS}
-    return {name: load_explanations(path) for name, path in found.items() if path.is_file()}
+    """What `explain_photographs` kept, by the photograph's name; `DataError` says how to make it."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: nothing is kept here; capxai photographs --model PROFILE/MODEL makes it")
+    return {name: load_explanations(folder / f"{name}.safetensors") for name in PHOTOGRAPHS}

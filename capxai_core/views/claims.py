@@ -24,6 +24,13 @@ TINTS = {
     "in direction": "background-color: #6baed635",
     "not": "background-color: #fdae6b60",
 }
+_CELLS = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
+_VERDICTS: Any = [
+    {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
+    {"selector": "th, td", "props": _CELLS + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
+    {"selector": "tbody th", "props": "font-weight: normal"},
+    {"selector": ".level1", "props": "width: 12%"},
+]
 OPEN = ("contradicted", "undecided at this n")  # why a claim is not reproduced, as the ledger ends its notes
 _NUMBERS = re.compile(r" (\S+ \[[^]]*\])")
 KINDS = {
@@ -91,14 +98,7 @@ def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()
     if not others:
         shown, colours = shown.droplevel(1), colours.droplevel(1)
     styler = styled(shown, f"What the paper claims, and what came out{'' if others else f' on {profile}'}")
-    cells = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
-    css: Any = [
-        {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
-        {"selector": "th, td", "props": cells + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
-        {"selector": "tbody th", "props": "font-weight: normal"},
-        {"selector": ".level1", "props": "width: 12%"},
-    ]
-    return styler.set_table_styles(css).apply(lambda _: colours, axis=None)
+    return styler.set_table_styles(_VERDICTS).apply(lambda _: colours, axis=None)
 
 
 def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
@@ -116,6 +116,23 @@ def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
             or "none of the others",
         }
     return styled(pd.DataFrame(rows).T, f"{caption} ({counted(table)})" if caption else counted(table))
+
+
+def disagreements(results: Path, profiles: Sequence[str], models: Sequence[str]) -> "Styler":
+    """The claims on which profiles come to other verdicts for one model: a row each, a column a profile.
+
+    Claims that one of the profiles does not test are left out. `.data` has the text.
+    """
+    table = ledger(results, profiles)
+    of = {claim.id: claim for claim in claims()}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for (key, model), part in table[table["model"].isin(models)].groupby(["id", "model"], sort=False):
+        verdicts_of = list(part["verdict"])
+        if len(set(verdicts_of)) > 1 and "not tested" not in verdicts_of:
+            told = {row["profile"]: _outcome(of[str(key)], row) for row in part.to_dict("records")}
+            rows[f"{of[str(key)].says}\nPaper: {of[str(key)].printed}", name_of(str(model))] = told
+    shown = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows), list(profiles)) if rows else pd.DataFrame()
+    return styled(shown, f"Verdicts that differ between {' and '.join(profiles)}").set_table_styles(_VERDICTS)
 
 
 def table_ledger(results: Path, profiles: Sequence[str]) -> Markup:
