@@ -40,7 +40,7 @@ seed = 1
 import pandas as pd
 
 import capxai_core as cx
-from capxai_core.evaluate.results import evaluated, evaluated_profiles
+from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
 from capxai_core.pipeline.profiles import PROFILES
 from capxai_core.views.claims import KINDS, table_ledger
 
@@ -49,7 +49,7 @@ folder = results.folder.parents[1]
 there = evaluated_profiles(folder, profile)
 for name in there:
     for place in evaluated(folder / name).values():
-        made = cx.load_results(name, place.name, folder).provenance
+        made = Results(name, place.name, place).provenance
         print(f"{name}: {made['model']} on {made['images']} pictures, seed {made['seed']}")
 for name in PROFILES:
     if name not in there:

@@ -27,16 +27,16 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
-from capxai_core.evaluate.results import evaluated
+from capxai_core.evaluate.results import Results, evaluated
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.photographs import kept_photographs, photograph
-from capxai_core.views.charts import name_of, of_profiles, pick
+from capxai_core.views.charts import name_of, of_models, of_profiles, pick
 from capxai_core.views.claims import disagreements
 
 results = cx.load_results(profile, model)
 root = results.folder.parents[1]
 for name, place in evaluated(root / photographs).items():
-    made = cx.load_results(photographs, place.name, root).provenance
+    made = Results(photographs, name, place).provenance
     print(f"{photographs}/{name}: {made['images']} test photographs, {made['looked_at_again']} looked at many times")
 
 # %% [markdown]
@@ -47,7 +47,7 @@ for name, place in evaluated(root / photographs).items():
 # is for Flickr30k and COCO, five and twenty times the photographs.
 
 # %% tags=["hide-input"]
-quality = of_profiles(results, "captions")
+quality = pd.concat([of_models(results, "captions"), of_profiles(results, "quality_test")])
 quality = quality.assign(of=quality["profile"] + ", " + quality["model"].map(name_of))
 quality = pick(quality, metric=["BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D"])
 cx.table_intervals(quality, "metric", "of", "Table I, as far as it can be had")

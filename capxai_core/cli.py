@@ -172,6 +172,19 @@ def evaluate(
 
 
 @app.command()
+def quality(
+    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained.")] = "scenes/grid_td",
+    split: Annotated[str, typer.Option(help="val, on which models are chosen, or test.")] = "val",
+    out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
+    data: DataOption = None,
+) -> None:
+    """The caption metrics of table I on a whole split."""
+    from capxai_core.pipeline.quality import caption_quality
+
+    print(caption_quality(model, split, data, out).to_string(index=False))
+
+
+@app.command()
 def photographs(
     model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained.")] = "flickr8k/grid_td",
     out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),

@@ -74,6 +74,8 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "check data",
         "train adaptive",
         "train grid_td",
+        "quality adaptive",
+        "quality grid_td",
         "evaluate adaptive",
         "evaluate grid_td",
         "photographs adaptive",
@@ -82,9 +84,9 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "chapters",
         "ledger",
     ]
-    evaluation = " ".join(steps[3].command)
+    evaluation = " ".join(steps[5].command)
     assert "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --again --jobs 3" in evaluation
-    assert steps[8].command[-4:] == ("run", "-p", "profile", "flickr8k")
+    assert steps[10].command[-4:] == ("run", "-p", "profile", "flickr8k")
     assert [s.kind for s in steps_of("scenes")] == ["check", "evaluate", "evaluate", "chapters", "ledger"]
 
 

@@ -51,6 +51,7 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
     if profile.needs_data:
         steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
+        steps += [("quality", m, ("quality", "--model", f"{name}/{m}", "--split", "test"), 3.0) for m in DECODERS]
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:

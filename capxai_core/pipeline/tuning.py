@@ -27,9 +27,9 @@ VARIANTS = {
     "as printed": Weighting(reading="mean", strength=None, others=0, stop=0),
     "mean(E)": Weighting(reading="mean", strength=None),
     "mean(E) / max|E|": Weighting(reading="relative", strength=None),
-    "mean(E) / max|E|, λ = 0.1": Weighting(reading="relative"),
-    **{f"share, λ = {strength:g}": Weighting(strength=strength) for strength in (0.03, 0.3, 1.0)},
-    **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.03, 0.3, 1.0)},
+    "mean(E) / max|E|, λ = 0.03": Weighting(reading="relative"),
+    **{f"share, λ = {strength:g}": Weighting(strength=strength) for strength in (0.01, 0.1, 0.3)},
+    **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.01, 0.1, 0.3)},
 }
 SLOWER = 0.1  # of the learning rate that the model was trained with
 EPOCHS = 3  # of the arms `FURTHER`, with as many seeds as the variants have: weights are made anew before each

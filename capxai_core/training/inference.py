@@ -4,7 +4,8 @@ The text and the authors' released code differ, and the text leaves things open;
 default is one that trains sanely. A mean of E is of the order of 1e-4, so that as printed m is 1 and nothing happens;
 the released code divides it by max|E|. Here the default is the share of the logit that reaches the pixels, which needs
 no map (`mean_relevance`). As printed, all words but the caption's get the weight 0, which sets their scores to 0 and so
-raises all that were negative; the default is the code's 1.
+raises all that were negative; the default is the code's 1. The default strength is the largest of 0.01, 0.03, 0.1 that
+costs the drawn scenes' captioner less than 5 % of its validation CIDEr-D in an epoch (3.93; 3.86, 3.76, 2.81).
 """
 
 import json
@@ -39,7 +40,7 @@ class Weighting(BaseModel):
         description="of LRP: pixels' share of the logit, mean(E) as printed, mean(E) / max|E| as in the code",
     )
     strength: float | None = Field(
-        default=0.1, gt=0, description="mean |m - 1| of the weighted words, the same for each arm; None: as it comes"
+        default=0.03, gt=0, description="mean |m - 1| of the weighted words, the same for each arm; None: as it comes"
     )
     others: Literal[0, 1] = Field(default=1, description="weight of words that are not in the caption; the text says 0")
     stop: Literal[0, 1] = Field(default=1, description="weight of a, an, the; the text says 0")

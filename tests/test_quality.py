@@ -1,0 +1,30 @@
+"""Caption metrics of a whole split: the same captions as the model's own, from features kept on disk."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import capxai_core as cx
+from capxai_core.evaluate.captions import caption_metrics
+from capxai_core.pipeline import profiles
+from capxai_core.pipeline.quality import caption_quality
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "SCENES", {"train": 2, "val": 5})
+
+
+def test_quality_is_that_of_the_models_own_captions_and_is_kept(few: None, tmp_path: Path) -> None:
+    table = caption_quality("scenes/adaptive", "val", results=tmp_path / "results", runs=tmp_path / "runs")
+    examples, model = cx.load_scenes("val", 5), cx.load_captioner("scenes/adaptive")
+    own = caption_metrics([e.captions for e in examples], list(cx.say(model, examples)))
+    pd.testing.assert_frame_equal(table, own)
+    kept = pd.read_csv(tmp_path / "results" / "scenes" / "adaptive" / "quality_val.csv")
+    assert list(kept["metric"]) == list(own["metric"]) and set(kept["n"]) == {5}
+
+
+def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:
+    with pytest.raises(cx.RequestError, match="no split 'test'; it has train, val"):
+        caption_quality("scenes/adaptive", "test", results=tmp_path, runs=tmp_path)
