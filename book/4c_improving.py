@@ -70,8 +70,8 @@ weights = pd.DataFrame(rows).T.astype({"other words": int})
 weights.style.format("{:.2g}").set_uuid("weights").set_caption(f"Weights of {n} captions")
 
 # %% [markdown]
-# Where no λ is given, m comes as it is; elsewhere the values are scaled until the mean of |m − 1| is λ, so that the arms
-# push equally hard and differ in direction alone. The arms called *frequency* and *lrp* have λ = 0.03, the largest
+# Where no λ is given, m comes as it is; elsewhere the values are scaled until the mean of |m − 1| is λ, so that the
+# arms push equally hard and differ in direction alone. The arms called *frequency* and *lrp* have λ = 0.03, the largest
 # that left the captions of the validation pictures nearly as good as before. *Share* is the part of the word's logit
 # that reaches the pixels, which LRP tells without making a map.
 #

@@ -6,9 +6,9 @@ from capxai_core.errors import CapxaiError, DataError, ImageError, ModelError, R
 from capxai_core.evaluate.results import load_results
 from capxai_core.evaluate.support import say, support_counts
 from capxai_core.methods import METHODS, Explanation, Method, explain, explain_batch, mean_relevance
-from capxai_core.methods.kept import load_explanations, save_explanations
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.explainable import Caption, Explainable, Unrolled
+from capxai_core.pipeline.kept import load_explanations, save_explanations
 from capxai_core.pipeline.profiles import load_examples
 from capxai_core.views.alt import alt_text
 from capxai_core.views.charts import figure_curves, figure_intervals, figure_roc, table_intervals

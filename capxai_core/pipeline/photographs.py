@@ -14,9 +14,9 @@ from torch import Tensor
 from capxai_core.data.images import load_image
 from capxai_core.errors import DataError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.kept import load_explanations, save_explanations
 from capxai_core.methods.registry import USUAL, explain
 from capxai_core.models.captioner import Captioner
+from capxai_core.pipeline.kept import load_explanations, save_explanations
 
 PHOTOGRAPHS = {
     "astronaut": "skimage.data/astronaut.png",
