@@ -49,7 +49,7 @@ import torch
 
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
-from capxai_core.evaluate.tuning import changed_captions
+from capxai_core.evaluate.tuning import by_strength, changed_captions
 from capxai_core.pipeline.tuning import ARMS, VARIANTS
 from capxai_core.training.inference import weights_of, word_rows
 from capxai_core.views.charts import pick
@@ -108,7 +108,8 @@ by_word.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).set_uuid("by-word"
 
 # %% tags=["hide-input"]
 results = cx.load_results(profile, model)
-tuned = results.get("fine_tuning", pd.DataFrame(columns=["against", "arm", "measure"]))
+columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]
+tuned = results.get("fine_tuning", pd.DataFrame(columns=columns))
 command = f"capxai tune --profile {profile} --model {model} --seeds 5 --variants 1"
 of = tuned[tuned["against"] == ""]
 print(f"Made by {command}" if len(of) else f"No tuned models of {profile} here, so no table: make it with {command}")
@@ -118,14 +119,14 @@ cx.table_intervals(of, "measure", "arm", f"Table III: {of['images'].max()} pictu
 # What each arm has over one more epoch of the ordinary training. An interval that holds 0 is no improvement that could
 # be told from noise.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 off = tuned[(tuned["against"] == "original") & tuned["arm"].isin(["frequency", "lrp"])]
 shares = pick(off, measure=["TP", "recall", "biased word made up", "CHAIR i"])
 cx.figure_intervals(
     shares, "measure", "per cent, less one more ordinary epoch [95 %]", "arm", 0, title="Clothing words"
 )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 quality = pick(off, measure=["METEOR", "ROUGE-L", "CIDEr-D"])
 cx.figure_intervals(quality, "measure", "score, less one more ordinary epoch [95 %]", "arm", 0, title="Captions")
 
@@ -157,23 +158,16 @@ cx.table_intervals(pick(varied, against="", arm=readings, measure=asked), "arm",
 #
 # ## How hard to push
 #
-# With λ, the mean |m − 1|, an arm can be turned up until it breaks. Each point is a model on all test pictures: further
-# left it makes up fewer objects, further up its captions are nearer to the references. An arm that helps moves left
-# without falling.
+# With λ, the mean |m − 1|, an arm can be turned up until it breaks. Each point is a model on all test pictures. An arm
+# that helps makes up fewer objects before its captions get worse.
 
-# %% tags=["hide-input"]
-strengths = {"share": "lrp", "frequency": "frequency"}
-told = varied[(varied["against"] == "") & varied["measure"].isin(["CHAIR i", "CIDEr-D"])]
-points = told.pivot_table(index=["arm", "seeds"], columns="measure", values="value").reset_index()
-pushed = [
-    points[points["arm"].isin(["original", name]) | points["arm"].str.startswith(f"{key}, λ")].assign(weights=name)
-    for key, name in strengths.items()
-]
-axes = ("object words made up (CHAIR i, per cent)", "CIDEr-D")
-cx.figure_curves(pd.concat(pushed), "CHAIR i", "weights", axes, y="CIDEr-D", title="λ = 0, 0.01, 0.03, 0.1 and 0.3")
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+pushed = by_strength(varied)
+made_up = pick(pushed, measure="CHAIR i")
+cx.figure_curves(made_up, "strength", "weights", ("λ", "object words made up (CHAIR i, per cent)"))
 
-# %% tags=["hide-input"]
-pd.concat(pushed).drop(columns="seeds").style.format(precision=3).hide().set_uuid("pushed")
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+cx.figure_curves(pick(pushed, measure="CIDEr-D"), "strength", "weights", ("λ", "CIDEr-D"))
 
 # %% [markdown]
 # ## More than one epoch
@@ -181,7 +175,7 @@ pd.concat(pushed).drop(columns="seeds").style.format(precision=3).hide().set_uui
 # The paper stops after one epoch, because the maps change as the model does. So before each further epoch the tuned
 # model captioned and explained the training pictures again, and the weights were made anew.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 epochs = results.get("fine_tuning_epochs", tuned)
 epochs = epochs[(epochs["against"] == "") & (epochs["arm"] != "pretrained")]
 parts = epochs["arm"].str.split(", epoch ", expand=True).reindex(columns=[0, 1])
@@ -189,7 +183,7 @@ epochs = epochs.assign(weights=parts[0], epoch=parts[1].fillna(1).astype(int))
 made_up = pick(epochs, measure="CHAIR i")
 cx.figure_curves(made_up, "epoch", "weights", ("epochs of tuning", "object words made up (CHAIR i, per cent)"))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 cx.figure_curves(pick(epochs, measure="CIDEr-D"), "epoch", "weights", ("epochs of tuning", "CIDEr-D"))
 
 # %% [markdown]
@@ -210,7 +204,7 @@ example = tests[changed["picture"].iloc[0] if len(changed) else 0]
 image, methods = example.image(), ("lrp", "attention")
 cx.Explorer(image, [cx.explain(before, image, before.caption(image), m) for m in methods], "Before")
 
-# %%
+# %% made="scenes/adaptive_lrp, seed 1"
 cx.Explorer(image, [cx.explain(after, image, after.caption(image), m) for m in methods], "After LRP inference")
 
 # %% [markdown]

@@ -25,6 +25,7 @@ import pandas as pd
 from IPython.display import display
 
 import capxai_core as cx
+from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import evaluation_examples
 from capxai_core.views.charts import name_of, table_intervals
@@ -32,7 +33,7 @@ from capxai_core.views.claims import verdicts
 from capxai_core.views.evidence import alike_when_repeated, figure_maps, repeated
 
 results = cx.load_results(profile, model)
-both = [m for m in ("adaptive", "grid_td") if (results.folder.parent / m).is_dir()]
+both = [*evaluated(results.folder.parent)]
 every = {m: cx.load_results(profile, m) for m in both}
 captioners = {m: cx.load_captioner(f"{profile}/{m}") for m in both}
 judged, _ = evaluation_examples(profile, results.provenance["images"])

@@ -27,13 +27,14 @@ seed = 1
 import pandas as pd
 
 import capxai_core as cx
+from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.sanity import layers
 from capxai_core.views.charts import name_of, table_intervals
 from capxai_core.views.claims import table_conclusions, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
 results = cx.load_results(profile, model)
-both = [m for m in ("adaptive", "grid_td") if (results.folder.parent / m).is_dir()]
+both = [*evaluated(results.folder.parent)]
 every = {m: cx.load_results(profile, m) for m in both}
 judged = ("randomisation", "localisation", "deletion", "robustness", "conclusions")
 tables = {t: pd.concat([r[t].assign(model=m) for m, r in every.items()]) for t in judged}
@@ -198,8 +199,8 @@ table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of
 # %% [markdown]
 # A conclusion that comes out otherwise with some option is one that the option makes. On the drawn scenes few do: none
 # about where the maps lie, none about right and made-up words over all words. What hangs on a choice is small to begin
-# with: whether LRP tells right from made-up uses of the *same* word (one captioner, the paper's rule and its
-# neighbours), and whether its first-ranked word matters to *is* (only a tenfold $\varepsilon$ says so).
+# with: whether LRP tells right from made-up uses of the *same* word, and whether the words that it ranks first matter
+# to *is* and *are*, which a tenfold $\varepsilon$ is the readiest to say.
 #
 # ## What to make of it
 #

@@ -141,6 +141,7 @@ def evaluate(
     import joblib
     import torch
 
+    from capxai_core.evaluate.results import OTHERS
     from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
     from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
@@ -164,7 +165,9 @@ def evaluate(
             if not again:
                 raise
             shutil.rmtree(evaluation.folder / "records")
-            (evaluation.folder / "provenance.json").unlink(missing_ok=True)
+            for made in (evaluation.folder / "provenance.json", *evaluation.folder.glob("*.csv")):
+                if not made.name.startswith(OTHERS):
+                    made.unlink(missing_ok=True)
         evaluations.append(evaluation)
     judge(evaluations, jobs or (1 if torch.cuda.is_available() else joblib.cpu_count()))
     for evaluation in evaluations:

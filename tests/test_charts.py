@@ -15,7 +15,7 @@ import capxai_core as cx
 from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
+from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
 from capxai_core.views.charts import counted, figure_masked, of_models, pick
 from capxai_core.views.claims import disagreements, verdicts
 
@@ -34,6 +34,7 @@ def masked(
         (folder / profile / model).mkdir(parents=True)
         path = folder / profile / model / "masking.csv"
         table.assign(**MASKING, n=1234, images=48, note="", p=0.01).to_csv(path, index=False)
+        path.with_name("provenance.json").write_text('{"weights": ""}')
     return folder
 
 
@@ -75,7 +76,8 @@ def test_a_claim_that_does_not_fit_its_table_is_told_and_the_others_are_judged(t
 def test_other_profiles_stand_beneath_where_their_results_judge_a_claim(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
     masked(tmp_path, ("lrp", "opposed", 0.1, -0.1, 0.3), profile="flickr8k")
-    (tmp_path / "coco2017" / "flickr8k-grid_td").mkdir(parents=True)  # with other tables
+    (tmp_path / "coco2017" / "flickr8k-grid_td").mkdir(parents=True)
+    (tmp_path / "coco2017" / "flickr8k-grid_td" / "provenance.json").write_text("{}")  # with other tables
     table = verdicts(tmp_path, "scenes", "4b_masking").data["grid-TD"]
     of = {profile: out.split("\n")[0] for (says, profile), out in table.items() if says.startswith("Masking what LRP")}
     assert of == {"scenes": "reproduced", "flickr8k": "not reproduced: undecided at this n"}
@@ -87,19 +89,24 @@ def test_other_profiles_stand_beneath_where_their_results_judge_a_claim(tmp_path
 def test_claims_on_which_profiles_disagree_are_told_with_both(tmp_path: Path) -> None:
     masked(tmp_path, ("lrp", "opposed", 0.25, 0.2, 0.3))
     assert disagreements(tmp_path, ["scenes", "flickr8k"], ["grid_td"]).data.empty  # nothing to disagree with
-    masked(tmp_path, ("lrp", "opposed", 0.1, -0.1, 0.3), profile="flickr8k")
+    masked(tmp_path, ("lrp", "opposed", -0.1, -0.3, -0.01), profile="flickr8k")
+    masked(tmp_path, ("lrp", "opposed", 0.1, -0.1, 0.3), profile="flickr30k")
+    assert disagreements(tmp_path, ["scenes", "flickr30k"], ["grid_td"]).data.empty  # undecided is no disagreement
     table = disagreements(tmp_path, ["scenes", "flickr8k"], ["grid_td", "adaptive"]).data
     ((says, model),) = table.index
     assert says.startswith("Masking what LRP") and model == "grid-TD"
-    assert [out.split("\n")[0] for out in table.iloc[0]] == ["reproduced", "not reproduced: undecided at this n"]
+    assert [out.split("\n")[0] for out in table.iloc[0]] == ["reproduced", "not reproduced: contradicted"]
 
 
 def test_results_of_another_profiles_captioner_are_found_where_there_are_no_own(tmp_path: Path) -> None:
-    for name in ("coco2017/flickr8k-grid_td", "coco2017/adaptive", "coco2017/flickr8k-adaptive", "empty"):
+    for name in ("coco2017/flickr8k-grid_td", "coco2017/adaptive", "coco2017/flickr8k-adaptive", "unfinished/adaptive"):
         (tmp_path / name).mkdir(parents=True)
+        if name != "unfinished/adaptive":
+            (tmp_path / name / "provenance.json").write_text("{}")
     found = {name: place.name for name, place in evaluated(tmp_path / "coco2017").items()}
     assert found == {"adaptive": "adaptive", "grid_td": "flickr8k-grid_td"}
     assert evaluated_profiles(tmp_path, "scenes") == ["scenes", "coco2017"]
+    assert [trained_on(tmp_path / "coco2017" / name) for name in found.values()] == ["coco2017", "flickr8k"]
 
 
 def test_a_chapter_without_claims_is_refused(tmp_path: Path) -> None:

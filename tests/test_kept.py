@@ -64,7 +64,8 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path, content: bytes
 def test_a_file_keeps_one_caption(tmp_path: Path) -> None:
     model, image = captioner(1), picture(1)
     other = cx.explain(model, image, model.follow(model.see(image), (6,), ended=True))
-    for wrong in ([], [explanations()[0], other]):
+    twice = [explanations()[0]] * 2
+    for wrong in ([], [explanations()[0], other], twice):
         with pytest.raises(cx.RequestError, match="one caption"):
             cx.save_explanations(wrong, tmp_path / "x.safetensors")
 

@@ -1,4 +1,4 @@
-"""Caption metrics of a whole split: the same captions as the model's own, from features kept on disk."""
+"""Caption metrics of a whole split: of the model's own captions, and kept."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_quality_is_that_of_the_models_own_captions_and_is_kept(few: None, tmp_path: Path) -> None:
-    table = caption_quality("scenes/adaptive", "val", results=tmp_path / "results", runs=tmp_path / "runs")
+    table = caption_quality("scenes/adaptive", "val", results=tmp_path)
     examples, model = cx.load_scenes("val", 5), cx.load_captioner("scenes/adaptive")
     own = caption_metrics([e.captions for e in examples], list(cx.say(model, examples)))
     pd.testing.assert_frame_equal(table, own)
-    kept = pd.read_csv(tmp_path / "results" / "scenes" / "adaptive" / "quality_val.csv")
+    kept = pd.read_csv(tmp_path / "scenes" / "adaptive" / "quality_val.csv")
     assert list(kept["metric"]) == list(own["metric"]) and set(kept["n"]) == {5}
 
 
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:
     with pytest.raises(cx.RequestError, match="no split 'test'; it has train, val"):
-        caption_quality("scenes/adaptive", "test", results=tmp_path, runs=tmp_path)
+        caption_quality("scenes/adaptive", "test", results=tmp_path)

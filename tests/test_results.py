@@ -37,6 +37,20 @@ def test_results_of_other_weights_are_refused_and_of_weights_not_here_stand_for_
     assert "captions" in cx.load_results("scenes", "grid_td", tmp_path / "away")
 
 
+def test_tables_of_another_command_must_be_of_the_same_weights(tmp_path: Path) -> None:
+    weights = hashlib.sha256(find_weights("scenes/grid_td").read_bytes()).hexdigest()
+    place = results(tmp_path, "scenes/grid_td", weights) / "scenes" / "grid_td"
+    found = cx.load_results("scenes", "grid_td", tmp_path)
+    for table in ("fine_tuning_all", "quality_test"):
+        (place / f"{table}.csv").write_text("value\n1\n")
+        made = place / f"{table.rpartition('_')[0]}.json"
+        made.write_text(json.dumps({"weights": weights}))
+        assert found[table]["value"].item() == 1
+        made.write_text(json.dumps({"weights": "0" * 64}))
+        with pytest.raises(cx.DataError, match=rf"{table}.csv: is of other weights"):
+            found[table]
+
+
 def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> None:
     (tmp_path / "scenes" / "grid_td").mkdir(parents=True)  # begun, and not finished
     with pytest.raises(cx.DataError, match="no results here; make them with capxai evaluate --profile scenes"):

@@ -11,7 +11,14 @@ from small import captioner, picture
 
 import capxai_core as cx
 from capxai_core.evaluate.support import object_words
-from capxai_core.evaluate.tuning import changed_captions, clothing_subset, clothing_words, tuning_rows, tuning_table
+from capxai_core.evaluate.tuning import (
+    by_strength,
+    changed_captions,
+    clothing_subset,
+    clothing_words,
+    tuning_rows,
+    tuning_table,
+)
 from capxai_core.pipeline import tuning as pipeline
 from capxai_core.training.captioning import caption_loss, pad_captions
 from capxai_core.training.inference import Weighting, weights_of, word_rows
@@ -163,6 +170,17 @@ def test_captions_that_changed_are_those_with_other_words_of_interest():
     ]
 
 
+def test_arms_by_strength_begin_with_an_ordinary_epoch():
+    arms = ["pretrained", "original", "lrp", "frequency", "share, λ = 0.1", "frequency, λ = 0.3", "mean(E)"]
+    table = pd.DataFrame({"arm": arms, "against": "", "measure": "TP", "value": range(7)})
+    found = by_strength(pd.concat([table, table.assign(against="original")]))
+    rows = found[["weights", "strength", "value"]].sort_values(["weights", "strength"]).to_records(index=False).tolist()
+    assert rows == [
+        ("frequency", 0, 1), ("frequency", 0.03, 3), ("frequency", 0.3, 5),
+        ("lrp", 0, 1), ("lrp", 0.03, 2), ("lrp", 0.1, 4),
+    ]  # fmt: skip
+
+
 def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch):
     model = cx.load_captioner("scenes/adaptive")
     examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
@@ -170,7 +188,9 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
 
     def run(folder, variants=0):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
-        return pipeline.tune(model, examples, recipe, {"seed": 1}, *place, seeds=2, variants=variants)
+        return pipeline.tune(
+            model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=2, variants=variants
+        )
 
     first = run("one")["fine_tuning_all"]
     assert {*first.arm} == {"pretrained", "original", "frequency", "lrp"}
@@ -190,7 +210,7 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert {*more["fine_tuning_epochs"].arm} == {
         "pretrained",
         *pipeline.ARMS,
-        *(f"{a}, epoch 2" for a in pipeline.ARMS),
+        *(f"{a}, epoch 2" for a in pipeline.FURTHER),
     }
     runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned"
     again = pd.concat(pd.read_parquet(path) for path in (runs / "lrp-epoch-2-1-explained").glob("part-*/words.parquet"))

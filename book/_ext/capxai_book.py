@@ -60,7 +60,8 @@ def without_thebe(app: Sphinx) -> None:
 def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
     """Under each figure and view of an executed chapter: its notebook, its function, what it was run with.
 
-    A cell that should show something and does not, stops the build.
+    A cell that shows something else than the chapter's profile and model says so in its metadata, `made`. A cell that
+    should show something and does not, stops the build.
     """
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
@@ -80,6 +81,7 @@ def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
             shown = "".join(output.get("data", {}).get("text/html", ""))
             if "<img" in shown or "capxai-view" in shown:
                 ran = html.escape(evaluated or run if called and called[-1] in OF_TABLES else run)
+                ran = html.escape(cell["metadata"].get("made", "")) or ran
                 made = f"{link(called[-1], modules)} · {ran} · " if called else f"{ran} · "
                 made += f'<a href="../_sources/{docname}.ipynb" download>notebook</a>'
                 shown = shown.replace(DATA, f"{DATA}{made} · ") if DATA in shown else f"{shown}{DATA}{made}</p>"

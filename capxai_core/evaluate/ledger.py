@@ -25,7 +25,7 @@ import pandas as pd
 from rich.table import Table
 
 from capxai_core.errors import DataError
-from capxai_core.evaluate.results import evaluated
+from capxai_core.evaluate.results import evaluated, trained_on
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import DECODERS, Captioner
 
@@ -126,7 +126,9 @@ def ledger(results: Path, profiles: Sequence[str], of: Sequence[Claim] | None = 
         told = {"id": claim.id, "source": ", ".join(claim.source), "says": claim.says, "printed": claim.printed}
         for model in DECODERS if claim.table and "architecture" not in claim.where else ("",):
             try:
-                verdict, row, note = judge(claim, _reader(claim, results / profile, model), f"{profile}/{model}")
+                place = evaluated(results / profile).get(model, results / profile / model)
+                data = f"{trained_on(place)}/{model}" if model else profile
+                verdict, row, note = judge(claim, _reader(claim, results / profile, model), data)
             except Untested as why:
                 verdict, row, note = "not tested", Reading(nan, nan, nan), str(why)
             ours = row._replace(name=profile)._asdict() | {"verdict": verdict}

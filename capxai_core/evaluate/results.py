@@ -12,6 +12,8 @@ from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.records import read_records
 from capxai_core.models.captioner import DECODERS, find_weights
 
+OTHERS = ("fine_tuning", "quality")  # tables of `capxai tune` and `quality`, with a provenance each
+
 
 @dataclass(frozen=True)
 class Results:
@@ -24,6 +26,9 @@ class Results:
     def __getitem__(self, table: str) -> pd.DataFrame:
         """A table by its name; `DataError` names those there are."""
         path = self.folder / f"{table}.csv"
+        beside = [self.folder / f"{command}.json" for command in OTHERS if table.startswith(command)]
+        if any(json.loads(p.read_text())["weights"] != self.provenance["weights"] for p in beside if p.is_file()):
+            raise DataError(f"{path}: is of other weights than the evaluation beside it; make it anew")
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv")))
             raise DataError(f"{self.folder}: holds no table '{table}'; it has {known or 'none, being unfinished'}")
@@ -36,8 +41,7 @@ class Results:
 
     def get(self, table: str, otherwise: pd.DataFrame) -> pd.DataFrame:
         """A table that not every evaluation has, or another in its place."""
-        there = table in self
-        return self[table] if there else otherwise
+        return self[table] if self.__contains__(table) else otherwise
 
     def records(self, name: str) -> pd.DataFrame:
         """The rows that the tables are made of, word by word: words, scores, localisation, masking …"""
@@ -78,10 +82,15 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
 
 
 def evaluated(folder: Path) -> dict[str, Path]:
-    """Where the results of a profile are, by architecture: of its own captioners, else of another profile's."""
+    """Where a profile's finished evaluations are, by architecture: of its own captioners, else of another profile's."""
     places = {name: [folder / name, *sorted(folder.glob(f"*-{name}"))] for name in DECODERS}
-    found = {name: next((place for place in of if place.is_dir()), None) for name, of in places.items()}
-    return {name: place for name, place in found.items() if place}
+    found = {name: [place for place in of if (place / "provenance.json").is_file()] for name, of in places.items()}
+    return {name: of[0] for name, of in found.items() if of}
+
+
+def trained_on(place: Path) -> str:
+    """The profile whose captioner the results in a folder are of, e.g. flickr8k of coco2017/flickr8k-grid_td."""
+    return place.name.rpartition("-")[0] or place.parent.name
 
 
 def evaluated_profiles(root: Path, first: str) -> list[str]:

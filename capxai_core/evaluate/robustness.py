@@ -46,7 +46,6 @@ CONCLUSIONS: tuple[tuple[str, str, Mapping[str, str], float], ...] = (
     ("its first two matter more to “are” than two at random", "ablation",
      {"word": "are", "ranking": "score", "against": "random"}, 0),
 )  # fmt: skip
-HOLDS = ("yes", "no", "undecided", "not tested")
 
 
 def variants(model: Captioner, e: Explained, sweep: Mapping[str, Mapping[str, Any]] = SWEEP) -> Explained:

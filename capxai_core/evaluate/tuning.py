@@ -19,6 +19,7 @@ from capxai_core.data.synonyms import COCO, words_of
 from capxai_core.evaluate.captions import image_scores
 
 BIASED = "shirt"
+DEFAULT = 0.03  # mean |m - 1| of the arms called lrp and frequency
 # Section IV-B4: the other clothes.
 CLOTHES = frozenset(("kilt", "jacket", "uniform", "coat", "dress", "suit", "jersey", "outfit", "polka", "bikini",
                      "swimsuit", "plaid", "bib", "skirt"))  # fmt: skip
@@ -127,6 +128,20 @@ def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.Dat
             row |= {"n": int(part[under].sum()) if under else len(part), "images": part["image"].nunique()}
             found.append(row | {"seeds": part["seed"].nunique(), "note": "" if np.isfinite(value) else "nothing said"})
     return pd.DataFrame(found)
+
+
+def by_strength(table: pd.DataFrame) -> pd.DataFrame:
+    """The values of `tuning_table` of the arms that have a λ, with columns weights (lrp, frequency) and strength.
+
+    One more ordinary epoch is λ = 0 of both; the arms named after the weights alone have the default.
+    """
+    values = table[table["against"] == ""]
+    found = []
+    for weights, name in (("lrp", "share"), ("frequency", "frequency")):
+        told = values["arm"].str.extract(rf"^{name}, λ = (.*)$")[0].astype(float)
+        strength = told.fillna(values["arm"].map({"original": 0.0, weights: DEFAULT}))
+        found.append(values.assign(weights=weights, strength=strength).dropna(subset="strength"))
+    return pd.concat(found, ignore_index=True)
 
 
 def _draws(

@@ -1,4 +1,4 @@
-"""Explanations kept in a file: a tenth of a megabyte, exact but for the maps, which are pooled and have 255 levels."""
+"""Explanations kept in a file of a tenth of a megabyte: maps are pooled and have 255 levels, the rest is float32."""
 
 import json
 from collections.abc import Sequence
@@ -21,9 +21,11 @@ TERMS = ("logit", *Budget.names)
 def save_explanations(explanations: Sequence[Explanation], path: str | Path, side: int = 56) -> Path:
     """Write explanations of one caption, one a method, as one safetensors file. side: of the maps, at most.
 
-    Each map keeps its largest |E| and 127 levels of either sign. `RequestError` for nothing, or several captions.
+    Each pooled map keeps its largest |E| and 127 levels of either sign. `RequestError` for nothing, several captions,
+    or a method twice.
     """
-    if not explanations or len({e.caption.token_ids for e in explanations}) > 1:
+    several = len({e.caption.token_ids for e in explanations}) > 1
+    if not explanations or several or len({e.method for e in explanations}) < len(explanations):
         raise RequestError("a file keeps explanations of one caption, one a method")
     said = explanations[0].caption
     tensors: dict[str, Tensor | None] = {
@@ -54,15 +56,13 @@ def load_explanations(path: str | Path) -> list[Explanation]:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})["explanations"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-        names = ("log_probs", "attention", "beta")
-        log_probs, attention, beta = (tensors.get(name) for name in names)
-        assert log_probs is not None
         words, ids = tuple(about["words"]), tuple(about["token_ids"])
-        caption = Caption(words, ids, log_probs, attention, beta, about["ended"], about["end_log_prob"])
+        seen = tensors["log_probs"], tensors.get("attention"), tensors.get("beta")
+        caption = Caption(words, ids, *seen, about["ended"], about["end_log_prob"])
         return [_explanation(caption, tensors, **one) for one in about["methods"]]
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file of explanations") from None
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AssertionError) as error:
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         raise ModelError(f"{path}: is no file of explanations, or a damaged one ({error!r})") from None
 
 

@@ -129,6 +129,6 @@ def duration(seconds: float) -> str:
 
 
 def reproduce_profile(name: str, data: Path | None = None, jobs: int | None = None) -> None:
-    """Check, train, evaluate, photographs, tune, chapters, ledger; see `reproduce`."""
+    """Check, train, judge the captions, evaluate, photographs, tune, chapters, ledger; see `reproduce`."""
     root = data_root(data).resolve() if find_profile(name).needs_data else None
     reproduce(steps_of(name, jobs), Path("runs") / name / "reproduce.json", root)

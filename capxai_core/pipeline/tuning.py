@@ -1,5 +1,6 @@
 """LRP inference from beginning to end: explain the training set, tune each arm with each seed, judge, tabulate."""
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -67,7 +68,12 @@ def tune(
         for epochs in (EPOCHS if seed <= variants and name in FURTHER else 1,)
     ]
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
-    rows = pd.concat([_judged(model, test, "pretrained", 0, runs), *work(tasks, jobs, "tuning and captioning")])
+    rows = pd.concat(
+        [
+            _judged(model, test, "pretrained", 0, runs, provenance["weights"]),
+            *work(tasks, jobs, "tuning and captioning"),
+        ]
+    )
     clothes = clothing_words(model.profile)
     kept = rows["image"].isin({e.name for e in clothing_subset(test, clothes)})
     main = rows["arm"].isin([*ARMS, "pretrained"])
@@ -121,13 +127,14 @@ def _tuned(
     Each epoch is a training of its own, that starts from the last one's model and, from the second on, with weights
     from that model's captions and explanations.
     """
-    found, cache = [], runs.parent.parent / "features"
+    found, cache, before = [], runs.parent.parent / "features", str(provenance["weights"])
+    command = f"capxai tune --profile {model.profile} --model {model.architecture}"
     for epoch in range(1, epochs + 1):
         arm = name if epoch == 1 else f"{name}, epoch {epoch}"
         folder = runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
         if epoch > 1 and weighting.arm != "original":
             train = [e for e in examples if e.split == "train"]
-            started = {**provenance, "start": f"{name}, seed {seed}, after {epoch - 1}"}
+            started = {**provenance, "weights": before}
             words = explained_training_set(model, train, folder.with_name(f"{folder.name}-explained"), started)
         changes = {"epochs": 1, "lr": recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
         path = train_captioner(
@@ -142,14 +149,15 @@ def _tuned(
             model,
             weights_of(words, weighting, len(model.vocabulary)),
             describe(weighting, words),
+            f"{command}; this is arm {arm}, seed {seed}",
         )
-        model = load_captioner(path, model.encoder)
-        found.append(_judged(model, test, arm, seed, folder))
+        model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
+        found.append(_judged(model, test, arm, seed, folder, before))
     return pd.concat(found)
 
 
-def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path) -> pd.DataFrame:
-    kept = folder / "judged.parquet"
+def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
+    kept = folder / f"judged-{weights[:12]}.parquet"
     if not kept.is_file():
         said, profile = list(say(model, test)), model.profile
         rows = tuning_rows(test, said, clothing_words(profile), object_words(profile))

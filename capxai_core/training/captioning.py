@@ -153,11 +153,12 @@ def train_captioner(
     start: Captioner | None = None,
     weights: Weights | None = None,
     weighting: str = "",
+    made_by: str = "",
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
     start: a captioner to go on from, instead of from nothing; weights: of the scores, eq. (14), and weighting tells
-    them from others.
+    them from others. made_by: the command for the model card, where it is not `capxai train`.
 
     Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: captioner.safetensors (best epoch) with
     its model card, last.ckpt, log.csv, curves.png; features go to `cache`.
@@ -222,8 +223,8 @@ def train_captioner(
         "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
     }
-    command = f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
-    write_card(path, f"{profile}/{architecture}", profile, command, facts)
+    command = made_by or f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
+    write_card(path, f"{profile}/{architecture}{', tuned' if start else ''}", profile, command, facts)
     return path
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from capxai_core.data.examples import Example
 from capxai_core.evaluate.records import Tables, parts, read_records, work
+from capxai_core.evaluate.tuning import DEFAULT
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import word_scores
@@ -40,7 +41,9 @@ class Weighting(BaseModel):
         description="of LRP: pixels' share of the logit, mean(E) as printed, mean(E) / max|E| as in the code",
     )
     strength: float | None = Field(
-        default=0.03, gt=0, description="mean |m - 1| of the weighted words, the same for each arm; None: as it comes"
+        default=DEFAULT,
+        gt=0,
+        description="mean |m - 1| of the weighted words, in each arm; None: as it comes",
     )
     others: Literal[0, 1] = Field(default=1, description="weight of words that are not in the caption; the text says 0")
     stop: Literal[0, 1] = Field(default=1, description="weight of a, an, the; the text says 0")

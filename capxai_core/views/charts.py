@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles
+from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
 from capxai_core.methods import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import number, percent
@@ -93,20 +93,23 @@ def counted(table: pd.DataFrame) -> str:
 def of_models(results: Results, table: str) -> pd.DataFrame:
     """A table of each model of the profile that was evaluated, with a column `model`."""
     found = _read(results.folder.parent, results.profile, table)
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found or [results[table]], ignore_index=True)
 
 
 def of_profiles(results: Results, table: str) -> pd.DataFrame:
     """A table of each model and profile that has it, with columns `profile` and `model`; the results' own first."""
     root = results.folder.parents[1]
     found = [part for name in evaluated_profiles(root, results.profile) for part in _read(root / name, name, table)]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found or [results[table]], ignore_index=True)
 
 
 def _read(folder: Path, profile: str, table: str) -> list[pd.DataFrame]:
-    found = [Results(profile, model, place) for model, place in evaluated(folder).items()]
-    models = list(evaluated(folder))
-    return [r[table].assign(profile=profile, model=m) for m, r in zip(models, found, strict=True) if table in r]
+    found = []
+    for model, place in evaluated(folder).items():
+        told = profile if trained_on(place) == profile else f"{profile} by {trained_on(place)}’s"
+        if table in (of := Results(profile, model, place)):
+            found.append(of[table].assign(profile=told, model=model))
+    return found
 
 
 def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:

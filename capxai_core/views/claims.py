@@ -119,20 +119,21 @@ def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
 
 
 def disagreements(results: Path, profiles: Sequence[str], models: Sequence[str]) -> "Styler":
-    """The claims on which profiles come to other verdicts for one model: a row each, a column a profile.
+    """The claims that profiles decide in opposite ways for one model: a row each, a column a profile. `.data` has them.
 
-    Claims that one of the profiles does not test are left out. `.data` has the text.
+    Reproduced or in direction by one and contradicted by another; what is undecided agrees with both.
     """
-    table = ledger(results, profiles)
-    of = {claim.id: claim for claim in claims()}
     rows: dict[tuple[str, str], dict[str, str]] = {}
-    for (key, model), part in table[table["model"].isin(models)].groupby(["id", "model"], sort=False):
-        verdicts_of = list(part["verdict"])
-        if len(set(verdicts_of)) > 1 and "not tested" not in verdicts_of:
-            told = {row["profile"]: _outcome(of[str(key)], row) for row in part.to_dict("records")}
-            rows[f"{of[str(key)].says}\nPaper: {of[str(key)].printed}", name_of(str(model))] = told
+    for claim in claims():
+        judged = list(_judged(claim, results, profiles))
+        for model in models:
+            of = [(row, kind) for row, kind in judged if row["model"] == model]
+            kinds = {kind for _, kind in of}
+            if "contradicted" in kinds and kinds & {"reproduced", "in direction"}:
+                told = {row["profile"]: _outcome(claim, row) for row, _ in of}
+                rows[f"{claim.says}\nPaper: {claim.printed}", name_of(model)] = told
     shown = pd.DataFrame(rows.values(), pd.MultiIndex.from_tuples(rows), list(profiles)) if rows else pd.DataFrame()
-    return styled(shown, f"Verdicts that differ between {' and '.join(profiles)}").set_table_styles(_VERDICTS)
+    return styled(shown, f"Decided in opposite ways on {' and '.join(profiles)}").set_table_styles(_VERDICTS)
 
 
 def table_ledger(results: Path, profiles: Sequence[str]) -> Markup:
