@@ -91,9 +91,9 @@ Markdown("\n\n".join(parts))
 # ## What remains open
 #
 # One model of each kind was trained on each profile: intervals are over pictures, not over trainings. The drawn scenes
-# have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that nothing here
-# says how often it is so in photographs. The same chapters run on photographs, with `-p profile flickr8k`, and the
-# rules are the same.
+# have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do not say
+# how often it is so in photographs. [](photographs) puts the same tables of photographs beside these, and the rules are
+# the same.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()

@@ -126,7 +126,7 @@ def evaluate(
     n: Annotated[
         int, typer.Option(min=2, help="Images of the test split; of scenes, three of four from its part `counter`.")
     ] = 256,
-    subset: Annotated[int, typer.Option(min=2, help="Of these, images that are looked at many times.")] = 32,
+    subset: Annotated[int, typer.Option(min=0, help="Of these, images that are looked at many times; may be 0.")] = 32,
     out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,

@@ -52,6 +52,17 @@ def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_p
     assert {"reproduced", "not", "not tested"} <= {*verdicts.verdict}
 
 
+def test_with_no_subset_every_word_is_explained_once_and_the_other_tables_say_that_nothing_was(model, tmp_path):
+    examples, folder = cx.load_scenes("counter", 2, seed=3), tmp_path / "scenes" / "grid_td"
+    arguments = (model, examples, cx.load_scenes("train", 2), folder, {"seed": 3}, {"beam_size": 3})
+    (tables,) = suite.evaluate([suite.Evaluation(*arguments, subset=0)])
+    assert len(tables["localisation"]) > 1 and tables["auc"]["n"].max() > 0
+    for name in ("masking", "deletion", "causes", "randomisation", "robustness"):
+        assert list(tables[name]["note"]) == ["nothing selected"], name
+    assert set(tables["conclusions"]["holds"]) <= {"not tested"}
+    assert len(ledger(tmp_path, ["scenes"])) > 100
+
+
 def test_results_of_something_else_are_not_mixed_in(model, tmp_path):
     examples = cx.load_scenes("test", 2)
     rows = {"t": [{"image": e.name} for e in examples]}

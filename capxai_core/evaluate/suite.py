@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -122,7 +123,7 @@ class Evaluation:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables of all records, once these are complete; also written to `folder`, the same bytes each time."""
-        seed, found = self.seed, read_all(self.folder / "records")
+        seed, found = self.seed, defaultdict(pd.DataFrame, read_all(self.folder / "records"))
         rates = unsupported.training_rates(self.model, self.training, object_words(self.model.profile))
         said, scores = found["words"], found["scores"]
         references = [example.captions for example in self.examples]
