@@ -161,8 +161,8 @@ cx.table_intervals(pick(varied, against="", arm=readings, measure=asked), "arm",
 
 # %% [markdown]
 # The mean as it comes moves nothing: its model is the *original* but for a handful of captions. *0 otherwise* wrecks
-# the model: the scores it multiplies away at training are there again when captions are searched. And the released code's
-# reading, mean(E) / max|E|, is as good a choice as the share.
+# the model: the scores it multiplies away at training are there again when captions are searched. And the reading of
+# the released code, mean(E) / max|E|, is as good a choice as the share.
 #
 # ## How hard to push
 #
@@ -181,7 +181,8 @@ cx.figure_curves(pick(pushed, measure="CIDEr-D"), "strength", "weights", ("λ", 
 # ## More than one epoch
 #
 # The paper stops after one epoch, because the maps change as the model does. So before each further epoch the tuned
-# model captioned and explained the training pictures again, and the weights were made anew.
+# model captioned and explained the training pictures again, and the weights were made anew. (One seed: what seeds differ
+# by is not in these intervals.)
 
 # %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 epochs = results.get("fine_tuning_epochs", tuned)

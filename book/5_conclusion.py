@@ -92,8 +92,8 @@ Markdown("\n\n".join(parts))
 #
 # One model of each kind was trained on each profile: intervals are over pictures, not over trainings. The drawn scenes
 # have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do not
-# say how often it is so in photographs. [](photographs) puts the same tables of photographs beside these, and the rules are
-# the same.
+# say how often it is so in photographs. [](photographs) puts the same tables of photographs beside these, and the
+# rules are the same.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()
