@@ -181,8 +181,8 @@ cx.figure_curves(pick(pushed, measure="CIDEr-D"), "strength", "weights", ("λ", 
 # ## More than one epoch
 #
 # The paper stops after one epoch, because the maps change as the model does. So before each further epoch the tuned
-# model captioned and explained the training pictures again, and the weights were made anew. (One seed: what seeds differ
-# by is not in these intervals.)
+# model captioned and explained the training pictures again, and the weights were made anew. (One seed: how far
+# seeds differ is not in these intervals.)
 
 # %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
 epochs = results.get("fine_tuning_epochs", tuned)
