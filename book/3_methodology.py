@@ -17,10 +17,10 @@
 # look mattered beside the words, and they are positive by construction, so nothing can speak against a word
 # {cite}`jain2019`.
 #
-# The answer of {cite:t}`sun2020` is to treat the score of a word as an amount of evidence and to do the books
-# backwards through the whole network, layer by layer {cite}`bach2015,montavon2019`, until every unit of it sits on a
-# pixel or on a preceding word. This chapter follows the paper's section III equation by equation, shows the code that
-# runs each of them, and then checks the books.
+# The answer of {cite:t}`sun2020` is to treat the score of a word as an amount of evidence and to account for it
+# backwards through the whole network, layer by layer {cite}`bach2015,montavon2019`, until it sits on pixels and on
+# preceding words, but for what the model has built in. This chapter follows the paper's section III equation by
+# equation, shows the code that runs each of them, and then checks the account.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -50,7 +50,7 @@ seed = 1
 # :pyobject: epsilon_rule
 # ```
 #
-# The **αβ-rule** keeps supporting and opposing contributions in separate books,
+# The **αβ-rule** keeps supporting and opposing contributions apart,
 #
 # $$
 # R_{i \leftarrow j} = R(z_j) \left( \alpha\, \frac{(x_i w_{ij})^+}{y_j^+} - \beta\, \frac{(x_i w_{ij})^-}{y_j^-}

@@ -112,7 +112,9 @@ cx.figure_intervals(coarse, "method", more, "model", 0, title="Pooled to the gri
 # it differ? The paper's encoder looks at photographs on a grid of 14 × 14 places; that of the drawn scenes at large,
 # plain things on a coarser grid, and its attention may simply be better. The paper's own reason, that high resolution
 # lifts the fine maps over the coarse ones, can be read off: it is how far a method falls from the one figure to the
-# other.
+# other. At equal resolution LRP lies on the boxes less well than attention for *both* captioners. What it gains on them
+# is sharpness, and sharpness alone can be had without explaining anything, as *edges × attention* shows; what LRP knows
+# of its own word shows [further down](one-map).
 #
 # ## Boxes are not objects
 #
@@ -150,6 +152,7 @@ title = f"Share of maps that are not empty, {name_of(model)}"
 cx.table_intervals(there, "method", "sign", title)
 
 # %% [markdown]
+# (one-map)=
 # ## One map for every word?
 #
 # A caption of a man and a dog has two objects, and so two maps. If both lie on the man, the first is correct, and

@@ -155,8 +155,9 @@ cx.figure_roc(pick(points, label=labels), areas, title=f"Figure 7, {name_of(mode
 
 # %% [markdown]
 # On the drawn scenes LRP's two scores come out far above chance, and above what the paper prints. So far its finding
-# stands. Not so the rest of the table: the gate, which tells nothing in the paper, does well here too, and Guided
-# Grad-CAM's magnitude is worse than chance.
+# stands. Not so the rest of the table: the gate, which tells nothing in the paper, does well here too. And Guided
+# Grad-CAM's magnitude is worse than chance once each map is divided by its maximum, as the authors' code does, but well
+# above it raw ([below](raw-scores)): there the normalisation decides.
 #
 # ## Among occurrences of the same word
 #
@@ -174,9 +175,10 @@ cx.figure_intervals(within, "label", area, "model", 0.5, title="Within words")
 # %% [markdown]
 # This is the chapter's result. The same words, the same model, the same maps; but what was far right goes back to the
 # line. On the drawn scenes neither the mean nor the maximum of LRP's map tells a seen word from the same word made up;
-# what stays clear of the line is the gate of the adaptive captioner. The pooled area was mostly the score's knowledge
-# of *which word it is*.
+# of table II's six scores, what stays clear of the line is the gate of the adaptive captioner. The pooled area was
+# mostly the score's knowledge of *which word it is*.
 #
+# (raw-scores)=
 # The scores that the paper does not have, and the baselines that it lacks: the word's own logit and log-probability,
 # the share of the score that reached pixels, and how often the word is right in training, which knows nothing of the
 # picture. Pooled, that last one is hard to beat. Within words it is 0.5 by construction.
@@ -225,9 +227,9 @@ cx.figure_intervals(pick(adds, measure="auc"), "label", gain, "model", 0)
 
 # %% [markdown]
 # LRP adds nothing that can be told from zero. What does, on the drawn scenes and for both captioners, are the means of
-# Grad-CAM's map and of attention's, which repeats 1 − β. (A regression may turn a score round: also one that is lower
-# where the word is right helps.) In nats of surprise, which also asks whether the probabilities are right, the gains
-# are small:
+# Grad-CAM's map, of gradient × input, and of attention's, which repeats 1 − β. (A regression may turn a score round:
+# also one that is lower where the word is right helps, as attention's is for one of the captioners.) In nats of
+# surprise, which also asks whether the probabilities are right, the gains are small:
 
 # %% tags=["hide-input"]
 cx.table_intervals(pick(adds, measure="log_loss"), "label", "model", "Nats saved a word")

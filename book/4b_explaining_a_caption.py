@@ -105,4 +105,4 @@ cx.Explorer(example.display(), explanations[::-1])
 #   illustration.
 # - The paper's figures show photographs and a model with a vocabulary of thousands of words; ours, by default, a
 #   drawing and a model that has only ever seen drawings. The methods are the same to the letter.
-# - Guided Grad-CAM, the fourth method in the paper's figures, is not here yet.
+# - Guided Grad-CAM, the fourth method in the paper's figures, joins in the [next chapter](4b_masking).

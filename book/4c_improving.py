@@ -110,9 +110,8 @@ by_word.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).set_uuid("by-word"
 results = cx.load_results(profile, model)
 columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]
 tuned = results.get("fine_tuning", pd.DataFrame(columns=columns))
-command = f"capxai tune --profile {profile} --model {model} --seeds 5 --variants 1"
 of = tuned[tuned["against"] == ""]
-print(f"Made by {command}" if len(of) else f"No tuned models of {profile} here, so no table: make it with {command}")
+print("" if len(of) else f"No tuned models here: capxai tune --profile {profile} --model {model} makes them")
 cx.table_intervals(of, "measure", "arm", f"Table III: {of['images'].max()} pictures, {of['seeds'].max()} seeds")
 
 # %% [markdown]
@@ -131,9 +130,10 @@ quality = pick(off, measure=["METEOR", "ROUGE-L", "CIDEr-D"])
 cx.figure_intervals(quality, "measure", "score, less one more ordinary epoch [95 %]", "arm", 0, title="Captions")
 
 # %% [markdown]
-# On the drawn scenes, read the two figures together. LRP inference does hold the model back from its habit: it says
-# the *shirt* that is not there much less often, and makes up fewer objects of every kind, while its captions come no
-# further from the references. But it does so by silence. It names fewer clothes, right ones as well (*recall*), and
+# On the drawn scenes, read the two figures together. LRP inference, in our reading of it (the pixels' share, scaled),
+# does hold the model back from its habit: it says the *shirt* that is not there (the *biased word*, which no reference
+# of these pictures has) much less often, and makes up fewer objects, while its captions come no further from the
+# references. But it does so by silence. It names fewer clothes, right ones as well (*recall*), and
 # among the clothes that it does name, the share that is right (*TP*, the paper's number) rises by no more than noise.
 # Frequency inference is the other way round: what is often right is said more often, TP rises a little, and so does
 # everything made up.
@@ -181,7 +181,8 @@ cx.figure_curves(pick(pushed, measure="CIDEr-D"), "strength", "weights", ("λ", 
 # ## More than one epoch
 #
 # The paper stops after one epoch, because the maps change as the model does. So before each further epoch the tuned
-# model captioned and explained the training pictures again, and the weights were made anew. (One seed: how far
+# model captioned and explained the training pictures again, and the weights were made anew. Most of what the first
+# epoch gained is gone after the second, whose weights come from a model that already says less. (One seed: how far
 # seeds differ is not in these intervals.)
 
 # %% tags=["hide-input"] made="capxai tune, one epoch for each seed"

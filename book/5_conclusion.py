@@ -14,7 +14,7 @@
 # The paper ends with seven statements. Which of them stand here? Each was taken apart into claims with a rule that
 # judges it, before there were results; the verdicts below are computed from the tables of this run. A claim is
 # *reproduced*, or holds *in direction* (the paper prints a number, and ours is another), or does *not* come out:
-# contradicted, or undecided at this n. Nothing here was typed in.
+# contradicted, or undecided at this n. No verdict in the tables was typed in.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -78,15 +78,24 @@ Markdown("\n\n".join(parts))
 #
 # On the drawn scenes; the rows above say how far it holds in the profile of this run.
 #
-# - **Attention is a fair map of where the model looks, and no account of why.** Whether it or LRP lies better on the
-#   object depends on the captioner, as the first rows show; what lies where does not settle the question. It never
-#   speaks against a word, and it is silent on the words before.
-# - **Evidence from words is real.** What LRP gives to an earlier word follows what happens when that word is deleted,
-#   though the word it ranks first is not always the one that matters most.
-# - **Whether a word is made up is largely a matter of which word it is.** A score that separates shirts from dogs does
-#   well over all words together. The rows on occurrences of the same word ask for more.
+# - **What LRP showed that attention did not.** Which *word* a map belongs to: its maps keep apart the objects of one
+#   caption better than attention's do ([](4b2_localisation)). A sign that locates: what speaks against a word lies
+#   elsewhere than what speaks for it. An account: how much of a score came from the picture, how much from the words.
+# - **Where it did not get ahead.** On the objects' boxes it lies better than attention for one captioner and worse for
+#   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding what it marks costs no
+#   more words than hiding what attention marks ([](4b_masking)). And of the things that cause a word, found out by
+#   removing them, integrated gradients rank more rightly than either ([](true_causes)).
+# - **Evidence from words is real, and LRP's is weak.** Its scores of the earlier words follow what deleting them does
+#   better than chance, and much worse than the rule that the nearest word matters most. For *is*, the word it ranks
+#   first matters *less* than one at random; that is contradicted, not merely unproven ([](appendix)).
+# - **Whether a word is made up is largely a matter of which word it is.** Over all words together LRP's scores tell
+#   right from made-up ones, better than the paper's. Among uses of the same word they do not
+#   ([](4b3_unsupported_words)).
+# - **A model can be held back from its habit by its own explanations,** at the price of saying less
+#   ([](4c_improving)); by the paper's equation as printed it cannot.
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
-#   the data. Its verdict on the sanity checks of Guided Grad-CAM, cited there, was measured here.
+#   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
+#   weights are shuffled ([](sanity_checks)).
 #
 # ## What remains open
 #

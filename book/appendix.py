@@ -146,9 +146,10 @@ table_intervals(alike, "which", caption=f"{name_of(model)}: rank correlation")
 #
 # ## D. Words left out (table IV)
 #
-# Is what an explanation names of the words before really what the word came from? The paper deletes it: before *is*
-# the one word with the highest score, before *are* the two highest, LRP's by score and Grad\\*'s by magnitude. Then
-# it watches the softmax score of *is* or *are* drop. The control is a random choice.
+# Is what an explanation names of the words before really what the word came from? The paper deletes it: before *is* the
+# one word with the highest score, before *are* the two highest, LRP's by score and Grad\*'s (the gradient by the word's
+# embedding, summed) by magnitude. Then it watches the softmax score of *is* or *are* drop. The control is a random
+# choice.
 #
 # Two things are added. The random choice is not drawn but taken in full: every choice of as many words is tried,
 # and the mean is exact. And there is a second control, the *nearest* words, which needs no explanation at all.
@@ -199,7 +200,8 @@ gone.style.hide().format(precision=2).set_uuid("gone")
 # %% [markdown]
 # This tells what the experiment measures. Delete a noun, and what is left is no English: after *a man in blue*
 # comes no *is*. So the word falls, whatever led to it, and the nearest word is nearly always such a noun. Delete an
-# article and the sentence still runs. Look at what LRP chose, and at what that costs: to be *relevant* to a score
+# article and the sentence still runs. That is what LRP often chose, and why its words cost less than a random choice
+# before *is*: to be *relevant* to a score
 # and to be *missed* are not the same, and the test rewards the second. In [](true_causes) words are also made
 # unknown in their place, which keeps the rest of the sentence where it is.
 #

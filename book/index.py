@@ -10,8 +10,8 @@
 # # Why did it say that?
 #
 # A captioning model writes a sentence about a picture, and *attention* is what one usually looks at to see why.
-# *Layer-wise relevance propagation* (LRP) takes the score of each word apart instead, until all of it lies on pixels
-# and on earlier words. What this book found when it asked both, over many pictures:
+# *Layer-wise relevance propagation* (LRP) takes the score of each word apart instead, until it lies on pixels, on
+# earlier words, and on what the model has built in. What this book found when it asked both, over many pictures:
 
 # %% tags=["parameters", "remove-cell"]
 profile = "scenes"
@@ -57,6 +57,7 @@ for question, (name, where) in asked.items():
     apart = low and low["high"] < high["low"]
     rows[question]["higher"] = name_of(high["method"]) if apart else "not clear" if low else ""
     rows[question]["n"] = max((row["n"] for row in pair if row), default=0)
+    rows[question]["pictures"] = max((row["images"] for row in pair if row), default=0)
 told = pd.DataFrame(rows).T
 told.style.set_table_attributes('class="found"').set_uuid("found")
 
@@ -64,7 +65,8 @@ told.style.set_table_attributes('class="found"').set_uuid("found")
 made = results.provenance
 Markdown(
     f"`{profile}/{model}` on {made['images']} pictures, seed {made['seed']}; in brackets 95 % intervals. *Higher* "
-    "names a method where the intervals do not meet. – no answer, or no such test."
+    "names a method where the intervals do not meet; AUC is 1 where every right word scores above every made-up one, "
+    "0.5 by chance; – no answer, or no such test. Three in four of the drawn scenes are ones where habits mislead."
 )
 
 # %% [markdown]
@@ -85,10 +87,11 @@ view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
 # %% [markdown]
-# Besides what the rows above count, LRP has a sign, so that something can speak *against* a word, an answer about the
-# words, and an account that adds up. Attention has none of these, whatever its maps are worth. And read the last two
-# rows together: which word it is tells much of whether it is made up, so the last one asks what an explanation knows
-# beyond that. [The conclusion](5_conclusion) has both models beside the paper's own words.
+# In short, on drawn scenes: LRP tells which *word* a map belongs to, where attention's maps are much alike; it has a
+# sign that locates, an answer about the words, and an account that adds up. It does not find what the model needs
+# better than attention does. And it tells right words from made-up ones only as far as knowing *which word it is* does:
+# read the last two rows together. [The conclusion](5_conclusion) has both models beside the paper's own words, and
+# [photographs](photographs) shows what a captioner of photographs says, and why.
 #
 # ## What this is
 #
@@ -100,11 +103,11 @@ view
 # 2. **Did the model see it, or say it from habit?** Captions mention shirts that nobody wears, because in the
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
-# Each figure, table and view is computed by a small package, `capxai_core`, when the book is built. Nothing is pasted
-# in. The chapters follow the paper's sections; those after the conclusion are not in the paper:
-# [photographs](photographs), [what really causes a word](true_causes), [checks of the methods](sanity_checks),
-# [the ledger](ledger) of all claims, and how to explain [your own picture](your_own_image) or
-# [your own captioner](own_captioner).
+# Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
+# then. Two things take hours and come as numbers with their provenance: tuned models, and photographs. The chapters
+# follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs), [what really
+# causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims, and how to
+# explain [your own picture](your_own_image) or [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #
@@ -136,7 +139,7 @@ view
 #   algorithm and once to be fast, and the two agree to rounding errors. Every score is accounted for to the last
 #   bit, in five terms each computed on its own. [Both are shown](check).
 # - **The pictures** are drawn by the package (`scenes`), so that what is in them is known exactly, and so that the
-#   whole book can be rebuilt on a laptop in minutes. What holds for drawings need not hold for photographs: the same
-#   chapters run on photographs when you have them.
+#   whole book can be rebuilt on a laptop in twenty minutes. What holds for drawings need not hold for photographs: the
+#   same chapters run on photographs when you have them.
 # - **The numbers** come with intervals, n and seed, and the rules that turn them into verdicts were written down before
 #   there were any numbers. One model of each kind was trained, so the intervals are those of pictures, not of models.

@@ -59,7 +59,7 @@ cx.table_intervals(quality, "metric", "of", "Table I, as far as it can be had")
 # %% [markdown]
 # ## Seven photographs
 #
-# **Choose a word.** Nothing was tuned on these photographs, and nobody looked before this page was made.
+# **Choose a word.** The photographs were chosen before any caption of them was seen.
 
 # %% tags=["hide-input"]
 kept = kept_photographs(root / photographs / model / "photographs")

@@ -153,7 +153,7 @@ cx.figure_intervals(areas, "of", less, "curve", 0, title=name_of(model))
 
 # %% [markdown]
 # A good map has its *deletion* left of the line and its *insertion* right of it. Guided Grad-CAM shows what the sign
-# does: by score and by magnitude it is the same map.
+# does: the same map fails when its cells are ranked by score, and works when they are ranked by magnitude.
 #
 # The hidden cells are filled with the picture's mean colour, which makes pictures the model has never seen; the
 # random order suffers from that as well, and so the difference is what counts.
@@ -197,7 +197,9 @@ for name in both[:-1] if model == both[-1] else both[1:]:
 table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of(other['model'].iloc[0])}")
 
 # %% [markdown]
-# A conclusion that comes out otherwise with some option is one that the option makes. On the drawn scenes few do: none
+# These are fewer pictures than the chapters before have, so read the table for what *changes* with an option; the
+# verdicts themselves are better founded there. A conclusion that comes out otherwise with some option is one that the
+# option makes. On the drawn scenes few do: none
 # about where the maps lie, none about right and made-up words over all words. What hangs on a choice is small to begin
 # with: whether LRP tells right from made-up uses of the *same* word, and whether the words that it ranks first matter
 # to *is* and *are*, which a tenfold $\varepsilon$ is the readiest to say.

@@ -115,8 +115,9 @@ first = "how often the first is right, less the uniform map [95 %]"
 cx.figure_intervals(by_first, "method", first, "model", 0, title="Objects removed")
 
 # %% [markdown]
-# Compare LRP's rows with those of the two methods that try things out or integrate over a path; and note on which
-# side of the line *Guided Grad-CAM* lies, whose sign the paper, too, finds to mean nothing.
+# On the drawn scenes the methods that try things out (*occlusion*) or integrate over a path (*integrated gradients*)
+# find the order best, clearly better than LRP, whose interval overlaps attention's. And note on which side of the line
+# *Guided Grad-CAM* lies, whose sign the paper, too, finds to mean nothing.
 #
 # ## Moved and recoloured
 #

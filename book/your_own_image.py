@@ -97,7 +97,8 @@ cx.figure_words(drawn, [ex], [0])
 # capxai explain photo.jpg --caption "a dog runs on the beach"        # your words instead of the model's
 # ```
 #
-# A captioner for photographs is trained in hours on two cores, once Flickr8k and its split file lie in a folder:
+# No captioner for photographs ships: what one says of seven of them is in [](photographs). To have one, train it: about
+# an hour on two cores, once Flickr8k and its split file lie in a folder.
 #
 # ```bash
 # CAPXAI_DATA=… capxai train --profile flickr8k --model grid_td
