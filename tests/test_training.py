@@ -103,6 +103,14 @@ def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
     assert not torch.equal(kept["fc.weight"], whole["decoder.fc.weight"])
 
 
+def test_the_mean_soon_forgets_the_weights_before_training():
+    mean, follow = [torch.zeros(3)], captioning.running_mean(0.5)
+    follow(mean, [torch.ones(3)], torch.tensor(0))
+    assert torch.allclose(mean[0], torch.full((3,), 0.9))  # (1 + 0) / (10 + 0) of it stays
+    follow(mean, [torch.zeros(3)], torch.tensor(100))
+    assert torch.allclose(mean[0], torch.full((3,), 0.45))  # no more than the memory
+
+
 def test_mirrored_pictures_have_features_of_their_own(tmp_path):
     encoder = Encoder(((4,), (6,)), 16).eval().requires_grad_(False)
     cache, names = FeatureCache(encoder, EXAMPLES, tmp_path, mirrored=True), [e.name for e in EXAMPLES]

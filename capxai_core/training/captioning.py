@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from capxai_core.data.examples import Example
@@ -44,7 +44,7 @@ class CaptionTraining(L.LightningModule):
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
-        average = get_ema_multi_avg_fn(recipe.average)
+        average = running_mean(recipe.average)
         self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
         self.recipe, self.references, self.identity = recipe, references, identity
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
@@ -104,6 +104,18 @@ class CaptionTraining(L.LightningModule):
         """AdamW; the learning rate is set at each epoch's start."""
         r = self.recipe
         return torch.optim.AdamW(self.decoder.parameters(), lr=r.lr, betas=(0.9, 0.98), weight_decay=r.weight_decay)
+
+
+def running_mean(memory: float) -> Callable[[Any, Any, Any], None]:
+    """How the mean weights follow: (1 + n) / (10 + n) of them stay after n steps, at most `memory`.
+
+    So that the weights before training, which mean nothing, are soon forgotten.
+    """
+
+    def update(mean: Any, current: Any, n: Any) -> None:
+        torch._foreach_lerp_(mean, current, 1 - min(memory, (1 + int(n)) / (10 + int(n))))
+
+    return update
 
 
 class Keeper(Callback):
