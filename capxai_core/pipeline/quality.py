@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,14 +11,14 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.support import say
 from capxai_core.files import atomic
-from capxai_core.models.captioner import find_weights, load_captioner
+from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
 from capxai_core.pipeline.profiles import data_root, find_profile
 
 
 def caption_quality(name: str, split: str, data: Path | None = None, results: Path = Path("results")) -> pd.DataFrame:
     """Table I of `profile/model` on a split of its own profile, with a beam of 3; also `quality_<split>.csv`.
 
-    `quality.json` beside it tells the weights. `RequestError` for a split that the profile does not have.
+    `quality.json` beside it tells the weights and how they were trained. `RequestError` for a split that is not there.
     """
     profile, _, architecture = name.partition("/")
     chosen, model = find_profile(profile), load_captioner(name, data=data)
@@ -31,6 +32,8 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     with atomic(folder / f"quality_{split}.csv") as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
     with atomic(folder / "quality.json") as unfinished:
-        made = {"model": name, "weights": hashlib.sha256(find_weights(name).read_bytes()).hexdigest()}
+        weights = find_weights(name)
+        made: dict[str, Any] = {"model": name, "weights": hashlib.sha256(weights.read_bytes()).hexdigest()}
+        made["trained"] = read_metadata(weights, "captioner")["trained"]
         unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return table
