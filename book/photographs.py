@@ -12,8 +12,9 @@
 # *The paper's own ground: its captioners read the photographs of Flickr30k and COCO.*
 #
 # Everything before this page was found on drawn scenes, where the truth is known. The same commands train the same
-# captioners on photographs, with VGG16 in front as in the paper. Here is what one says, trained on Flickr8k, and why. Its
-# photographs may not be shown; in their place stand seven that may, since they are part of scikit-image and scikit-learn.
+# captioners on photographs, with VGG16 in front as in the paper. Here is what one says, trained on Flickr8k, and why.
+# Its photographs may not be shown; in their place stand seven that may, since they are part of scikit-image and
+# scikit-learn.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -82,8 +83,8 @@ cx.Explorer(photograph("flower"), kept["flower"], "flower (scikit-learn)")
 
 # %% [markdown]
 # Flickr8k has photographs of people and dogs doing things out of doors, and so people and dogs are what its captioner
-# sees, whatever it is shown. Which clothes does it see? Of each word for clothes in these captions: its probability, the share of its score
-# that reaches the pixels, and the preceding word that LRP gives most.
+# sees, whatever it is shown. Which clothes does it see? Of each word for clothes in these captions: its probability,
+# the share of its score that reaches the pixels, and the preceding word that LRP gives most.
 
 # %% tags=["hide-input"]
 clothes = CLOTHES | {BIASED} | {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
