@@ -104,10 +104,10 @@ view
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
-# then. Two things take hours and come with the project: tuned models, and a captioner's words on photographs. The chapters
-# follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs), [what really
-# causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims, and how to
-# explain [your own picture](your_own_image) or [your own captioner](own_captioner).
+# then. Two things take hours and come with the project: tuned models, and a captioner's words on photographs. The
+# chapters follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs),
+# [what really causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims,
+# and how to explain [your own picture](your_own_image) or [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #
