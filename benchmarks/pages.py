@@ -14,7 +14,7 @@ from rich.table import Table
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
 PAINTED = "() => performance.getEntriesByType('paint').at(-1)?.startTime ?? 0"
-USABLE = "() => document.querySelector('.capxai canvas') && performance.now()"
+USABLE = "() => document.querySelector('.capxai :is(canvas, .masking, .curve)') && performance.now()"
 
 
 def main() -> None:

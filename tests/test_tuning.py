@@ -10,6 +10,7 @@ import torch
 from small import captioner, picture
 
 import capxai_core as cx
+from capxai_core.evaluate import tuning as judged
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import (
     by_strength,
@@ -89,6 +90,12 @@ def test_the_reading_without_maps_tells_what_the_maps_tell():
     assert slow["relative"].abs().max() <= 1
 
 
+@pytest.fixture
+def no_java(monkeypatch):
+    """Captions scored without METEOR, whose Java program takes seconds to start: `test_caption_metrics.py` has it."""
+    monkeypatch.setattr(judged, "image_scores", lambda truth, said: {"ROUGE-L": np.ones(len(said))})
+
+
 @dataclass(frozen=True)
 class Told:
     name: str
@@ -109,7 +116,7 @@ def test_the_subset_has_other_clothes_and_not_the_biased_word():
     assert "shirt" not in clothing_words("scenes") and {"coat", "jacket"} <= clothing_words("scenes")
 
 
-def test_table_3_by_hand():
+def test_table_3_by_hand(no_java):
     said = {
         ("original", 1): [("a", "dress", "and", "a", "coat"), ("a", "coat")],
         ("original", 2): [("a", "shirt"), ("a", "dog")],
@@ -130,7 +137,7 @@ def test_table_3_by_hand():
     assert same.low == same.high == 100 and same.seeds == 2 and same.images == 2
 
 
-def test_chair_counts_made_up_objects_by_words_and_by_captions():
+def test_chair_counts_made_up_objects_by_words_and_by_captions(no_java):
     @dataclass(frozen=True)
     class Photo:
         name: str
@@ -181,12 +188,12 @@ def test_arms_by_strength_begin_with_an_ordinary_epoch():
     ]  # fmt: skip
 
 
-def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch):
+def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch, no_java):
     model = cx.load_captioner("scenes/adaptive")
     examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
     recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
 
-    def run(folder, variants=0):
+    def run(folder, seeds=2, variants=0):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
         return pipeline.tune(
             model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=2, variants=variants
@@ -205,7 +212,7 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
 
     monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
     monkeypatch.setattr(pipeline, "EPOCHS", 2)
-    more = run("two", variants=1)
+    more = run("two", seeds=1, variants=1)
     assert {*more["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
     assert {*more["fine_tuning_epochs"].arm} == {
         "pretrained",
