@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
-from capxai_core.errors import DataError, ModelError
+from capxai_core.errors import DataError
 from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.decoder import Decoder
@@ -26,6 +26,7 @@ from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
 from capxai_core.training.card import fingerprint, write_card
 from capxai_core.training.features import FeatureCache, has_bfloat16
+from capxai_core.training.history import finished, read_history, write_log
 from capxai_core.training.recipe import Recipe
 
 Weights = Mapping[str, Tensor]  # of the scores of an image's captions, by its name: eq. (14)
@@ -246,33 +247,6 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", module="lightning")
 
 
-def read_history(checkpoint: Path, identity: dict[str, str]) -> list[dict[str, float]]:
-    """What an interrupted run did so far, nothing where there is no checkpoint.
-
-    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe.
-    """
-    if not checkpoint.is_file():
-        return []
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["capxai"]
-        history, other = list(saved["history"]), dict(saved["identity"])
-    except Exception as error:
-        kind = type(error).__name__
-        raise ModelError(f"{checkpoint}: cannot be resumed from ({kind}); delete it to train from the start") from None
-    for what, value in identity.items():
-        if other.get(what) != value:
-            raise ModelError(f"{checkpoint}: was made with another {what}; train into another folder (--out)")
-    return history
-
-
-def finished(history: Sequence[dict[str, float]], recipe: Recipe) -> bool:
-    """Whether a run has done its epochs, or has stopped early."""
-    if not history:
-        return False
-    best = max(range(len(history)), key=lambda i: history[i]["cider"])
-    return len(history) >= recipe.epochs or len(history) - 1 - best >= recipe.patience
-
-
 def fit(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, checkpoint: Path) -> None:
     """Train, from the checkpoint where there is one; Ctrl-C is a `KeyboardInterrupt`, not Lightning's exit code."""
     resume = str(checkpoint) if checkpoint.is_file() else None
@@ -350,18 +324,27 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights:
     weights: (n·m, V), which the scores of a caption's words are multiplied by, eq. (14).
     """
     features = model.encode(a)
+    spoken = tokens[:, 1:] != PAD
+    places = torch.arange(spoken.numel(), device=a.device).view_as(spoken)
+    # An image's longest caption first: where only long ones go on, the others cost nothing.
+    lengths = spoken.sum(1).unflatten(0, (len(a), -1))
+    ranks = lengths.argsort(1, descending=True) + lengths.shape[1] * torch.arange(len(a), device=a.device).unsqueeze(1)
     embedded = F.dropout(model.embedding(tokens[:, :-1]), recipe.embedding_dropout)
     state = model.start(len(tokens), features.v)
-    fused = []
-    for t in range(embedded.shape[1]):
-        step, state = model.step(embedded[:, t], features, state)
-        fused.append(model.fuse(step))
-    targets = tokens[:, 1:]
-    spoken = targets != PAD
-    logits = model.fc(F.dropout(torch.stack(fused, dim=1)[spoken], recipe.dropout))
+    fused, said = [], []
+    for t in range(spoken.shape[1]):
+        ranks = ranks[:, : int((lengths > t).sum(1).max())]
+        rows = ranks.flatten()
+        state = tuple(s.unflatten(0, (len(a), -1))[:, : ranks.shape[1]].flatten(0, 1) for s in state)
+        step, state = model.step(embedded[rows, t], features, state)
+        going = spoken[rows, t]
+        fused.append(model.fuse(step)[going])
+        said.append(places[rows, t][going])
+    order = torch.cat(said).argsort()
+    logits = model.fc(F.dropout(torch.cat(fused)[order], recipe.dropout))
     if weights is not None:
-        logits = logits * weights.unsqueeze(1).expand(-1, targets.shape[1], -1)[spoken]
-    return F.cross_entropy(logits.float(), targets[spoken], label_smoothing=recipe.smoothing)
+        logits = logits * weights.repeat_interleave(lengths.flatten(), 0)
+    return F.cross_entropy(logits.float(), tokens[:, 1:][spoken], label_smoothing=recipe.smoothing)
 
 
 def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:
@@ -371,23 +354,3 @@ def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Se
     truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
     said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
     return float(Cider().compute_score(truth, said)[0])
-
-
-def write_log(history: Sequence[dict[str, float]], folder: Path) -> None:
-    """`log.csv` and the picture of it, `curves.png`."""
-    import matplotlib.pyplot as plt
-    import pandas as pd
-    import seaborn as sns
-
-    table = pd.DataFrame(history)
-    with atomic(folder / "log.csv") as partial:
-        table.to_csv(partial, index=False)
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    for ax, column, label in zip(
-        axes, ("loss", "cider"), ("cross-entropy per word", "validation CIDEr-D"), strict=True
-    ):
-        sns.lineplot(table, x="epoch", y=column, marker="o", ax=ax)
-        ax.set(ylabel=label)
-    with atomic(folder / "curves.png") as partial:
-        figure.savefig(partial, dpi=120)
-    plt.close(figure)

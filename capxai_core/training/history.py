@@ -1,0 +1,57 @@
+"""What a training did, epoch by epoch: read from a checkpoint, judged for its end, written as table and picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from capxai_core.errors import ModelError
+from capxai_core.files import atomic
+from capxai_core.training.recipe import Recipe
+
+
+def read_history(checkpoint: Path, identity: dict[str, str]) -> list[dict[str, float]]:
+    """What an interrupted run did so far, nothing where there is no checkpoint.
+
+    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe.
+    """
+    if not checkpoint.is_file():
+        return []
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["capxai"]
+        history, other = list(saved["history"]), dict(saved["identity"])
+    except Exception as error:
+        kind = type(error).__name__
+        raise ModelError(f"{checkpoint}: cannot be resumed from ({kind}); delete it to train from the start") from None
+    for what, value in identity.items():
+        if other.get(what) != value:
+            raise ModelError(f"{checkpoint}: was made with another {what}; train into another folder (--out)")
+    return history
+
+
+def finished(history: Sequence[dict[str, float]], recipe: Recipe) -> bool:
+    """Whether a run has done its epochs, or has stopped early."""
+    if not history:
+        return False
+    best = max(range(len(history)), key=lambda i: history[i]["cider"])
+    return len(history) >= recipe.epochs or len(history) - 1 - best >= recipe.patience
+
+
+def write_log(history: Sequence[dict[str, float]], folder: Path) -> None:
+    """`log.csv` and the picture of it, `curves.png`."""
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    import seaborn as sns
+
+    table = pd.DataFrame(history)
+    with atomic(folder / "log.csv") as partial:
+        table.to_csv(partial, index=False)
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for ax, column, label in zip(
+        axes, ("loss", "cider"), ("cross-entropy per word", "validation CIDEr-D"), strict=True
+    ):
+        sns.lineplot(table, x="epoch", y=column, marker="o", ax=ax)
+        ax.set(ylabel=label)
+    with atomic(folder / "curves.png") as partial:
+        figure.savefig(partial, dpi=120)
+    plt.close(figure)
