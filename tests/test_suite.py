@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import capxai_core as cx
@@ -50,6 +52,22 @@ def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_p
 
     verdicts = ledger(tmp_path / "whole", ["scenes"])  # every claim finds the rows it is judged by
     assert {"reproduced", "not", "not tested"} <= {*verdicts.verdict}
+
+
+def test_explaining_only_the_words_that_are_judged_changes_no_table(model, tmp_path):
+    examples = cx.load_scenes("counter", 2, seed=3)
+    evaluation = suite.Evaluation(model, examples, (), tmp_path, {}, {})
+    judged = suite.object_words("scenes") | suite.DELETED.keys()
+    for few, all_words in zip(
+        *(suite.explained(model, examples, suite.FAST, only) for only in (judged, None)), strict=True
+    ):
+        positions = few.explanations["lrp"].positions
+        assert 0 < len(positions) < len(all_words.explanations["lrp"].positions)
+        tables, wanted = evaluation._judge(few), evaluation._judge(all_words)
+        wanted["words"] = [row if row["position"] in positions else row | {"logit": np.nan, "pixel_share": np.nan}
+                           for row in wanted["words"]]  # fmt: skip
+        for name in wanted:
+            pd.testing.assert_frame_equal(pd.DataFrame(tables[name]), pd.DataFrame(wanted[name]), rtol=1e-3, atol=1e-5)
 
 
 def test_with_no_subset_every_word_is_explained_once_and_the_other_tables_say_that_nothing_was(model, tmp_path):

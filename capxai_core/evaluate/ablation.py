@@ -31,7 +31,6 @@ def ablation_rows(model: Captioner, e: Explained, deleted: Mapping[str, int] = D
     """
     found: list[dict[str, Any]] = []
     caption = e.caption
-    scores = {m: x.words for m, x in e.explanations.items() if x.words is not None}
     for position, word in enumerate(caption.words):
         if word not in deleted:
             continue
@@ -42,8 +41,10 @@ def ablation_rows(model: Captioner, e: Explained, deleted: Mapping[str, int] = D
             continue
         drops = {choice: p - after for choice, after in without(model, e, position, k).items()}
         chosen = {("nearest", "score"): tuple(range(position - k, position))}
-        for method, of in scores.items():
-            score = of[position, 1 : position + 1].double().numpy()
+        for method, x in e.explanations.items():
+            if x.words is None:
+                continue
+            score = x.words[x.row(position), 1 : position + 1].double().numpy()
             chosen[method, "score"] = highest(score, k)
             chosen[method, "absolute"] = highest(np.abs(score), k)
         for (method, ranking), choice in chosen.items():

@@ -56,7 +56,7 @@ def masking_rows(
         chance, step = rng.permutation(grid**2), divmod(int(rng.integers(1, grid**2)), grid)
         k, hidden = max(1, round(share * grid**2)), []
         for x in e.explanations.values():
-            evidence = x.image[[position]]
+            evidence = x.image[[x.row(position)]]
             order, strong = (ranked(cells(of, grid)[0], chance) for of in (evidence, evidence.abs()))
             best, *others = (covered(some, grid) for some in (order[:k], order[-k:], strong[:k], chance[:k]))
             for mask in (best, *others, np.roll(best, step, axis=(0, 1))):

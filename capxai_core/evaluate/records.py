@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Explained:
-    """An example, what the model said of it, and why, by each method and for every word."""
+    """An example, what the model said of it, and why it said some of the words or all, by each method."""
 
     example: Example
     image: Tensor
@@ -45,14 +45,21 @@ class Explained:
 
 
 def explained(
-    model: Captioner, examples: Sequence[Example], methods: Sequence[str], beam_size: int = 3
+    model: Captioner,
+    examples: Sequence[Example],
+    methods: Sequence[str],
+    only: Collection[str] | None = None,
+    beam_size: int = 3,
 ) -> Iterator[Explained]:
-    """Caption and explain the examples one by one; what methods share is done once, and nothing kept for the next."""
+    """Caption and explain the examples one by one; what methods share is done once, and nothing kept for the next.
+
+    only: the words to explain where a caption has them, all by default; no explanations where it has none.
+    """
     for example in examples:
         image = example.image()
         caption, found = model.caption(image, beam_size), dict[str, Explanation]()
-        of = {name: METHODS[name] for name in methods} if caption.words else {}
-        positions, shared = tuple(range(len(caption.words))), None
+        positions, shared = tuple(p for p, word in enumerate(caption.words) if only is None or word in only), None
+        of = {name: METHODS[name] for name in methods} if positions else {}
         for name, method in of.items():
             if isinstance(method, Gradient | GradientTimesInput):
                 shared = shared or gradients(model, image, caption, positions)
@@ -60,7 +67,7 @@ def explained(
             elif name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():
                 found[name] = product(found["guided_backprop"], found["gradcam"])
             else:
-                found[name] = explain(model, image, caption, name, **OPTIONS.get(name, {}))
+                found[name] = explain(model, image, caption, name, positions, **OPTIONS.get(name, {}))
         yield Explained(example, image, caption, found)
 
 

@@ -69,8 +69,8 @@ def deletion_rows(
     found, grid = [], model.encoder.grid
     for position in first_said(e.caption, words):
         chance = np.random.default_rng([seed, position, crc32(e.example.name.encode())]).permutation(grid**2)
-        maps = {(m, "score"): x.image[[position]] for m, x in e.explanations.items()}
-        maps |= {(m, "absolute"): x.image[[position]].abs() for m, x in e.explanations.items() if x.signed}
+        maps = {(m, "score"): x.image[[x.row(position)]] for m, x in e.explanations.items()}
+        maps |= {(m, "absolute"): x.image[[x.row(position)]].abs() for m, x in e.explanations.items() if x.signed}
         orders = {asked: ranked(cells(of, grid)[0], chance) for asked, of in maps.items()}
         orders["random", "score"] = chance
         hidden, cases = [], []

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -16,7 +16,7 @@ import pandas as pd
 from capxai_core.data.examples import Example
 from capxai_core.data.scenes import SceneExample
 from capxai_core.evaluate import unsupported
-from capxai_core.evaluate.ablation import ablation_rows, ablation_table
+from capxai_core.evaluate.ablation import DELETED, ablation_rows, ablation_table
 from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.causes import causes_rows, causes_table
 from capxai_core.evaluate.ledger import settings
@@ -67,14 +67,15 @@ class Evaluation:
     def tasks(self) -> list[Callable[[], None]]:
         """What is left to record, what takes longest first. `DataError` where other results are in the way."""
         few, left = self._spread(self.subset), list[Callable[[], None]]()
-        passes: tuple[tuple[str, Sequence[Example], Sequence[str], Callable[[Explained], Tables]], ...] = (
-            ("looking-again", few, (*LOOKED_AT, *SLOW), self._look_again),
-            ("shuffling-weights", few[: max(1, len(few) // 4)], LOOKED_AT, self._shuffle),
-            ("changing-options", self._spread(SWEPT * self.subset), AGAINST[:1], self._sweep),
-            ("explaining-every-word", self.examples, FAST, self._judge),
+        judged = object_words(self.model.profile) | DELETED.keys()
+        passes: tuple[tuple[str, Sequence[Example], Sequence[str], Any, Callable[[Explained], Tables]], ...] = (
+            ("looking-again", few, (*LOOKED_AT, *SLOW), None, self._look_again),
+            ("shuffling-weights", few[: max(1, len(few) // 4)], LOOKED_AT, None, self._shuffle),
+            ("changing-options", self._spread(SWEPT * self.subset), AGAINST[:1], None, self._sweep),
+            ("explaining-words", self.examples, FAST, judged, self._judge),
         )
-        for name, chosen, methods, rows in passes:
-            make = partial(gather, self.model, methods=methods, rows=rows)
+        for name, chosen, methods, only, rows in passes:
+            make = partial(gather, self.model, methods=methods, only=only, rows=rows)
             provenance = {**self.provenance, "images": len(chosen)}
             left += parts(self.folder / "records" / name, chosen, make, provenance)
         return left
@@ -170,11 +171,15 @@ def evaluate(evaluations: Sequence[Evaluation], jobs: int = 1) -> list[dict[str,
 
 
 def gather(
-    model: Captioner, examples: Sequence[Example], methods: Sequence[str], rows: Callable[[Explained], Tables]
+    model: Captioner,
+    examples: Sequence[Example],
+    methods: Sequence[str],
+    only: Collection[str] | None,
+    rows: Callable[[Explained], Tables],
 ) -> Tables:
     """The rows of each table of all examples."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for e in explained(model, examples, methods):
+    for e in explained(model, examples, methods, only):
         for name, found in rows(e).items():
             tables.setdefault(name, []).extend(found)
     return tables

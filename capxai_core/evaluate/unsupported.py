@@ -46,17 +46,20 @@ def word_rows(e: Explained, object_words: Collection[str]) -> list[dict[str, Any
     """One row for each word of the caption, with the columns `WORDS`.
 
     first: whether the caption has not said it before; supported: an object word that is there, false of all others;
-    logit, log_prob (natural); beta, pixel_share: NaN for a model, or methods, without; words_before: `<start>` apart.
+    logit, log_prob (natural); beta, pixel_share: NaN for a model, or methods, without (and logit, of a word that is not
+    explained); words_before: `<start>` apart.
     """
-    said, nothing = e.caption, [np.nan] * len(e.caption.words)
-    logits = next((found.logits.tolist() for found in e.explanations.values()), nothing)
-    shares = next((x.tolist() for found in e.explanations.values() if (x := found.pixel_share) is not None), nothing)
-    beta = nothing if said.beta is None else said.beta.tolist()
+    said, logits, shares = e.caption, dict[int, float](), dict[int, float]()
+    for x in e.explanations.values():
+        logits |= zip(x.positions, x.logits.tolist(), strict=True)
+        shares |= {} if x.pixel_share is None else zip(x.positions, x.pixel_share.tolist(), strict=True)
+    beta = [np.nan] * len(said.words) if said.beta is None else said.beta.tolist()
     rows = []
     for p, word in enumerate(said.words):
         known = word in object_words
         about = [e.example.name, p, word, word not in said.words[:p], known, known and e.example.supports(word)]
-        rows.append(dict(zip(WORDS, [*about, logits[p], said.log_probs[p].item(), beta[p], shares[p], p], strict=True)))
+        logit, share = logits.get(p, np.nan), shares.get(p, np.nan)
+        rows.append(dict(zip(WORDS, [*about, logit, said.log_probs[p].item(), beta[p], share, p], strict=True)))
     return rows
 
 
@@ -72,9 +75,9 @@ def score_rows(e: Explained, object_words: Collection[str]) -> list[dict[str, An
     for method, found in e.explanations.items():
         maps, attention, beta = found.image, e.caption.attention, e.caption.beta
         if found.method == "attention" and attention is not None and beta is not None:
-            maps = attention * (1 - beta).unsqueeze(1)
+            maps = (attention * (1 - beta).unsqueeze(1))[list(found.positions)]
         for p, word in chosen:
-            e_map = maps[p].double()
+            e_map = maps[found.row(p)].double()
             values = {"mean": e_map.mean(), "max": e_map.max(), "mean_abs": e_map.abs().mean()}
             for score in values if found.signed else ("mean", "max"):
                 for how, by in (("raw", 1.0), ("max", e_map.abs().max().item() or 1.0)):

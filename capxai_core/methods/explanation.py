@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from capxai_core.errors import RequestError
 from capxai_core.lrp.budget import Budget
 from capxai_core.models.explainable import Caption
 
@@ -37,6 +38,12 @@ class Explanation:
             return None
         nothing = self.budget.logit == 0  # a word set against itself
         return torch.where(nothing, 0.0, self.budget.pixels / torch.where(nothing, 1.0, self.budget.logit))
+
+    def row(self, position: int) -> int:
+        """Which row explains the word at that position of the caption; `RequestError` where none does."""
+        if position not in self.positions:
+            raise RequestError(f"word {position} of '{self.caption}' is not explained; {self.positions} are")
+        return self.positions.index(position)
 
     @property
     def targets(self) -> tuple[str, ...]:
