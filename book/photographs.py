@@ -199,6 +199,10 @@ inside = "share of the positive evidence inside [95 %]"
 cx.figure_intervals(lies.dropna(subset="value"), "method", inside, "of", title="Localisation")
 
 # %% [markdown]
+# On photographs LRP's evidence lies on the objects more than attention does, as the paper has it, and as it does not on
+# the drawn scenes. The words are few: those that a reference has too and that name something COCO has boxes of.
+
+# %% [markdown]
 # ## Which words matter?
 #
 # Table IV: how far *is* drops without the word that a method ranks first, less the drop without one at random.
