@@ -256,5 +256,5 @@ verdicts(results.folder.parents[1], profile, "4b2_localisation")
 #   ([](true_causes)).
 # - One number decides little. The order of the methods on boxes, on masks, at one resolution and between words is not
 #   the same order.
-# - Whether attention's good showing on drawn scenes holds on photographs is for photographs to say; the same chapter
-#   runs on them.
+# - Attention's good showing on drawn scenes does not carry over to the photographs tried: there LRP is ahead of it
+#   ([](photographs)).

@@ -104,7 +104,7 @@ view
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
-# then. Two things take hours and come with the project: tuned models, and a captioner's words on photographs. The
+# then. Two things take hours and come with the project: tuned models, and the results on photographs. The
 # chapters follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs),
 # [what really causes a word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims,
 # and how to explain [your own picture](your_own_image) or [your own captioner](own_captioner).
@@ -139,7 +139,7 @@ view
 #   algorithm and once to be fast, and the two agree to rounding errors. Every score is accounted for to the last
 #   bit, in five terms each computed on its own. [Both are shown](check).
 # - **The pictures** are drawn by the package (`scenes`), so that what is in them is known exactly, and so that the
-#   whole book can be rebuilt on a laptop in twenty minutes. What holds for drawings need not hold for photographs: the
-#   same chapters run on photographs when you have them.
+#   whole book can be rebuilt on a laptop in twenty minutes. What holds for drawings need not hold for photographs:
+#   [there](photographs) some of it turns round.
 # - **The numbers** come with intervals, n and seed, and the rules that turn them into verdicts were written down before
 #   there were any numbers. One model of each kind was trained, so the intervals are those of pictures, not of models.
