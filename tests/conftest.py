@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -14,18 +14,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 settings.register_profile("same", derandomize=True)
-if os.environ.get("CAPXAI_REQUIRE_BROWSER"):  # where a red run costs most, each tries the same examples
+if os.environ.get("CAPXAI_REQUIRE_ALL"):  # where a red run costs most, each tries the same examples
     settings.load_profile("same")
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"]
-
-
-def cannot_run(reason: str) -> NoReturn:
-    """Skip a browser test, or fail it where the environment says that browser tests must run."""
-    if os.environ.get("CAPXAI_REQUIRE_BROWSER"):
-        pytest.fail(f"CAPXAI_REQUIRE_BROWSER is set, but {reason}", pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +28,7 @@ def browser() -> Iterator["Browser"]:
 
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
-        cannot_run("no Chromium was found: apt-get install chromium")
+        pytest.skip("no Chromium was found: apt-get install chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield running
@@ -47,7 +40,7 @@ def site(browser: "Browser") -> Path:
     """The folder of the built book; CI builds it before it tests."""
     folder = Path(__file__).parents[1] / "_build" / "html"
     if not (folder / "index.html").exists():
-        cannot_run("the book is not built: make book")
+        pytest.skip("the book is not built: make book")
     return folder
 
 
@@ -56,3 +49,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     for reason, n in Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped).items():
         terminalreporter.write_line(f"NOT RUN: {n} test{'s' * (n > 1)}, because {reason}", yellow=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where all tests must run, one that did not is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CAPXAI_REQUIRE_ALL") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

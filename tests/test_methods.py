@@ -160,3 +160,11 @@ def test_options_that_make_no_sense_are_refused(method, option, hint):
     model, image = tiny(7), picture(7)
     with pytest.raises(cx.RequestError, match=hint):
         cx.explain(model, image, said(model, image, (5,)), method, **option)
+
+
+def test_a_word_is_found_by_its_position_and_one_that_is_not_explained_is_told_so():
+    model, image = tiny(7), picture(7)
+    e = cx.explain(model, image, said(model, image, (5, 6, 7)), "lrp", [2, 0])
+    assert [e.targets[e.row(p)] for p in (0, 2)] == [e.caption.words[p] for p in (0, 2)]
+    with pytest.raises(cx.RequestError, match=r"word 1 of '.*' is not explained"):
+        e.row(1)

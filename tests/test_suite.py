@@ -70,7 +70,7 @@ def test_explaining_only_the_words_that_are_judged_changes_no_table(model, tmp_p
             pd.testing.assert_frame_equal(pd.DataFrame(tables[name]), pd.DataFrame(wanted[name]), rtol=1e-3, atol=1e-5)
 
 
-def test_with_no_subset_every_word_is_explained_once_and_the_other_tables_say_that_nothing_was(model, tmp_path):
+def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_nothing_was(model, tmp_path):
     examples, folder = cx.load_scenes("counter", 2, seed=3), tmp_path / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 2), folder, {"seed": 3}, {"beam_size": 3})
     (tables,) = suite.evaluate([suite.Evaluation(*arguments, subset=0)])

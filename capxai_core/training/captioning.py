@@ -340,6 +340,7 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights:
         going = spoken[rows, t]
         fused.append(model.fuse(step)[going])
         said.append(places[rows, t][going])
+    # Back in the order of captions and words, in which dropout is drawn whatever was left out on the way.
     order = torch.cat(said).argsort()
     logits = model.fc(F.dropout(torch.cat(fused)[order], recipe.dropout))
     if weights is not None:
