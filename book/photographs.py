@@ -120,7 +120,7 @@ told.style.format(precision=2).hide().set_uuid("clothes")
 # word is right where one of the five references has it or a synonym, so that part of what counts as made up is merely
 # unmentioned; on the drawn scenes the drawing decides.
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 made_up = of_profiles(results, "made_up")
 made_up = made_up.assign(of=made_up["profile"] + ", " + made_up["model"].map(name_of))
 made_up = pick(made_up, word=["all", "frequent", "shirt"])
@@ -136,7 +136,7 @@ cx.figure_intervals(made_up, "word", wrong, "of", printed="printed", title="Made
 #
 # Table II: the area under the ROC curve of each score, over all object words, and among uses of the same word alone.
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 areas = of_profiles(results, "auc")
 areas = areas[areas["normalisation"].eq("max") | areas["label"].eq("1 - β")]
 areas = pick(areas, label=["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"], selection="all", word="")
@@ -144,7 +144,7 @@ areas = areas.assign(of=areas["profile"] + ", " + areas["model"].map(name_of))
 area = "area under the ROC curve [95 %]"
 cx.figure_intervals(pick(areas, pairs="pooled"), "label", area, "of", 0.5, title="All object words")
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 within = pick(areas, pairs="within words")
 cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the same word")
 
@@ -156,7 +156,7 @@ cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the s
 # %% [markdown]
 # Does it matter that each map is divided by its own maximum? LRP's mean with and without:
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 norms = pick(of_profiles(results, "auc"), method="lrp", score="mean", selection="all", word="", pairs="pooled")
 norms = norms.assign(how=norms["normalisation"].map({"max": "mean(E) / max|E|", "raw": "mean(E)"}))
 norms = norms.assign(of=norms["profile"] + ", " + norms["model"].map(name_of))
@@ -165,7 +165,7 @@ cx.figure_intervals(norms, "of", area, "how", 0.5, title="Normalisation")
 # %% [markdown]
 # Undivided, the mean does tell right uses of a word from wrong ones on photographs, by both captioners:
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 raw = pick(of_profiles(results, "auc"), normalisation="raw", selection="all", word="", pairs="within words")
 raw = pick(raw, score=["mean", "pixel_share", "log_prob"], method=["lrp", "model"])
 raw = raw.assign(
@@ -177,7 +177,7 @@ cx.figure_intervals(raw, "score", area, "of", 0.5, title="Undivided, among uses 
 # So does the probability that the model gave the word, at no cost, and it leaves LRP nothing to add: what a score saves
 # in guessing once word, logit, log-probability and training rate are known, in nats a word.
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 adds = pick(
     of_profiles(results, "adds"), measure="log_loss", normalisation="raw", method="lrp", score=["mean", "pixel_share"]
 )
@@ -193,7 +193,7 @@ cx.figure_intervals(adds, "score", "nats saved a word [95 %]", "of", 0, title="W
 # Attention correctness, eq. (13), of the positive evidence, in the boxes and masks of COCO, as
 # in [](4b2_localisation). The photographs are a sample of COCO's, the captioners those of Flickr8k.
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 lies = pick(of_profiles(results, "localisation"), resolution="own", sign="+", region="union", against="")
 lies = pick(lies, method=["lrp", "guided_gradcam", "gradcam", "attention", "centre", "uniform"])
 lies = lies.assign(of=lies["profile"] + ", " + lies["model"].map(name_of))
@@ -209,7 +209,7 @@ cx.figure_intervals(lies.dropna(subset="value"), "method", inside, "of", title="
 #
 # Table IV: how far *is* drops without the word that a method ranks first, less the drop without one at random.
 
-# %% tags=["hide-input"] made="the evaluations named at the top of the page"
+# %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 gone = pick(of_profiles(results, "ablation"), word="is", ranking="score", against="random")
 gone = gone.assign(of=gone["profile"] + ", " + gone["model"].map(name_of))
 cx.figure_intervals(gone.dropna(subset="value"), "method", "drop of “is” [95 %]", "of", 0, title="Word ablation")
