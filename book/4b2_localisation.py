@@ -256,5 +256,5 @@ verdicts(results.folder.parents[1], profile, "4b2_localisation")
 #   ([](true_causes)).
 # - One number decides little. The order of the methods on boxes, on masks, at one resolution and between words is not
 #   the same order.
-# - Attention's good showing on drawn scenes does not carry over to the photographs tried: there LRP is ahead of it
-#   ([](photographs)).
+# - That attention is ahead where all maps have the encoder's resolution holds of the drawn scenes. On the photographs
+#   of COCO that were tried, LRP is ahead of it there as well ([](photographs)).

@@ -54,6 +54,7 @@ NAMES = {
     "opposed": "what speaks against it",
     "shifted": "the same outline elsewhere",
     "own": "as it is",
+    "pooled": "pooled to the grid",
     "grid_td": "grid-TD",
     "adaptive": "adaptive attention",
     "+": "positive evidence",
