@@ -67,9 +67,8 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order and dropout.")] = 1,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
-    import torch
-
     from capxai_core.models.captioner import DECODERS
+    from capxai_core.models.device import accelerator
     from capxai_core.pipeline.profiles import data_root, find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
@@ -87,11 +86,10 @@ def train(
     changes = {"seed": seed} | ({"epochs": epochs} if epochs else {})
     recipe = Recipe(**{**chosen.recipe.model_dump(), **changes})
     folder = out or Path("runs") / profile / model
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = train_captioner(model, profile, encoder, examples, recipe, folder, cache, device)
+    weights = train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator())
     print(weights)
 
 
@@ -130,7 +128,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core, and 1 with a GPU.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")
     ] = False,
@@ -138,13 +136,11 @@ def evaluate(
     """Make every table of the evaluation (goes on where it was interrupted)."""
     import shutil
 
-    import joblib
-    import torch
-
     from capxai_core.evaluate.results import OTHERS
     from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
     from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
+    from capxai_core.models.device import processes
     from capxai_core.pipeline.profiles import evaluation_examples, find_profile
     from capxai_core.training.card import fingerprint
 
@@ -169,7 +165,7 @@ def evaluate(
                 if not made.name.startswith(OTHERS):
                     made.unlink(missing_ok=True)
         evaluations.append(evaluation)
-    judge(evaluations, jobs or (1 if torch.cuda.is_available() else joblib.cpu_count()))
+    judge(evaluations, jobs or processes())
     for evaluation in evaluations:
         print(evaluation.folder)
 
@@ -195,9 +191,10 @@ def photographs(
 ) -> None:
     """Explain the free photographs that installed packages carry; the book shows what this keeps."""
     from capxai_core.models.captioner import load_captioner
+    from capxai_core.models.device import accelerator
     from capxai_core.pipeline.photographs import explain_photographs
 
-    captioner = load_captioner(model, data=data)
+    captioner = load_captioner(model, data=data).to(accelerator())
     for path in explain_photographs(captioner, out / captioner.profile / captioner.architecture / "photographs"):
         print(path)
 
@@ -213,10 +210,9 @@ def tune(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
 ) -> None:
     """LRP inference: tune a captioner on its own explanations, and judge what that gives (goes on where it was)."""
-    import joblib
-
     from capxai_core.evaluate.suite import provenance_of
     from capxai_core.models.captioner import find_weights, load_captioner
+    from capxai_core.models.device import processes
     from capxai_core.pipeline.profiles import data_root, find_profile
     from capxai_core.pipeline.tuning import tune as run_arms
     from capxai_core.training.card import fingerprint
@@ -226,7 +222,7 @@ def tune(
     examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
-    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, seeds, variants, jobs or joblib.cpu_count())
+    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, seeds, variants, jobs or processes())
     print(results / "fine_tuning.csv")
 
 

@@ -96,6 +96,6 @@ def without(model: Captioner, e: Explained, position: int, k: int) -> dict[tuple
     choices = list(combinations(range(position), k))
     kept = [[START, *(ids[i] for i in range(position) if i not in choice)] for choice in choices]
     a = model.see(e.image)
-    run = model.unroll(a.expand(len(kept), -1, -1, -1), model.embedding(torch.tensor(kept)))
+    run = model.unroll(a.expand(len(kept), -1, -1, -1), model.embedding(torch.tensor(kept, device=a.device)))
     after = torch.softmax(model.output(run.fused[:, -1]), dim=-1)[:, ids[position]]
     return dict(zip(choices, after.tolist(), strict=True))

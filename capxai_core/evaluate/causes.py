@@ -133,7 +133,7 @@ def _objects(model: Captioner, e: Explained, edits: Collection[str]) -> Iterator
             continue
         x = torch.cat([model.normalise(s.render(model.size)) for s in (scene, *changed.values())])
         run = model.unroll(see_all(model, x), model.embed(ids).expand(len(x), -1, -1))
-        logits = word_scores(model, run, ids, range(len(ids))).double().numpy().T
+        logits = word_scores(model, run, ids, range(len(ids))).double().cpu().numpy().T
         parts = np.array([masks[i] if scene.seen[i][1] else _with_clothes(scene, i, masks) for i in changed])
         area = parts.sum((1, 2))
         maps = {"uniform": np.ones((len(ids), model.size, model.size))}
@@ -164,4 +164,4 @@ def _words(model: Captioner, e: Explained) -> Iterator[tuple[str, Scores, np.nda
         fused = model.unroll(a.expand(n, -1, -1, -1), prefixes).fused
         if edit == "deleted":  # every later word comes one step earlier
             fused = torch.cat([fused[:, :1], fused], dim=1)
-        yield edit, scores, (logits - word_scores(model, Unrolled(fused), ids, range(n))).T.double().numpy()
+        yield edit, scores, (logits - word_scores(model, Unrolled(fused), ids, range(n))).T.double().cpu().numpy()

@@ -25,6 +25,7 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.statistics import mean_interval, paired_difference
 from capxai_core.models.captioner import Captioner
+from capxai_core.models.device import at_once
 from capxai_core.models.explainable import Caption
 from capxai_core.models.search import beam_search
 
@@ -129,12 +130,12 @@ def look_again(
     after = torch.softmax(model.output(run.fused[:, : len(ids)]), dim=-1)[:, range(len(ids)), list(ids)]
     found = beam_search(model.decoder, a, beam_size) if beam_size else [[]] * len(a)
     said = [model.vocabulary.decode(token for token in found[k] if token != END) for k in where.ravel()]
-    return after.numpy()[where.ravel()], said
+    return after.cpu().numpy()[where.ravel()], said
 
 
 def see_all(model: Captioner, x: Tensor) -> Tensor:
     """Normalised pictures (n, 3, size, size), any number → A (n, C, grid, grid)."""
-    return torch.cat([model.encoder(part) for part in x.split(BATCH)])
+    return torch.cat([model.encoder(part) for part in x.split(at_once(x, BATCH))])
 
 
 def _paint(model: Captioner, x: Tensor, fill: str) -> Tensor:

@@ -63,7 +63,7 @@ def explained(
         for name, method in of.items():
             if isinstance(method, Gradient | GradientTimesInput):
                 shared = shared or gradients(model, image, caption, positions)
-                found[name] = method.of(shared, caption, positions)
+                found[name] = method.of(shared, caption, positions).cpu()
             elif name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():
                 found[name] = product(found["guided_backprop"], found["gradcam"])
             else:

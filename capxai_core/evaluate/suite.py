@@ -34,6 +34,7 @@ from capxai_core.evaluate.support import object_words
 from capxai_core.files import atomic
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import Captioner
+from capxai_core.models.device import accelerator
 
 SLOW = ("integrated_gradients", "occlusion")  # hundreds of forward passes a caption: judged on the subset only
 FAST = tuple(name for name in METHODS if name not in SLOW)
@@ -42,7 +43,7 @@ AGAINST = ("attention", "uniform")
 # Share of the cells, what they are filled with, and whether they are hidden or all the others are.
 MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False,)), (0.25, "blur", (False,)),
          (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
-SWEPT = 2  # times as many images as are looked at many times are explained with each option changed
+SWEPT, SHUFFLED = 64, 16  # images, at most, explained with each option changed, and with shuffled weights
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Evaluation:
 
     training: examples the model was trained on, for how often a word is right there. provenance: what the results
     belong to. given: settings of the training, for the table `settings`. subset: how many images, evenly spread, are
-    looked at many times (masking, causes, deletion; a quarter of them with shuffled weights, `SWEPT` times as many
-    with other options of LRP).
+    looked at many times (masking, causes, deletion); a quarter of that number with shuffled weights, twice as many
+    with other options of LRP, up to `SHUFFLED` and `SWEPT` images.
     """
 
     model: Captioner
@@ -70,8 +71,8 @@ class Evaluation:
         judged = object_words(self.model.profile) | DELETED.keys()
         passes: tuple[tuple[str, Sequence[Example], Sequence[str], Any, Callable[[Explained], Tables]], ...] = (
             ("looking-again", few, (*LOOKED_AT, *SLOW), None, self._look_again),
-            ("shuffling-weights", few[: max(1, len(few) // 4)], LOOKED_AT, None, self._shuffle),
-            ("changing-options", self._spread(SWEPT * self.subset), AGAINST[:1], None, self._sweep),
+            ("shuffling-weights", few[: min(SHUFFLED, max(1, len(few) // 4))], LOOKED_AT, None, self._shuffle),
+            ("changing-options", self._spread(min(SWEPT, 2 * self.subset)), AGAINST[:1], None, self._sweep),
             ("explaining-words", self.examples, FAST, judged, self._judge),
         )
         for name, chosen, methods, only, rows in passes:
@@ -125,7 +126,8 @@ class Evaluation:
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables of all records, once these are complete; also written to `folder`, the same bytes each time."""
         seed, found = self.seed, defaultdict(pd.DataFrame, read_all(self.folder / "records"))
-        rates = unsupported.training_rates(self.model, self.training, object_words(self.model.profile))
+        model = self.model.to(accelerator())
+        rates = unsupported.training_rates(model, self.training, object_words(model.profile))
         said, scores = found["words"], found["scores"]
         references = [example.captions for example in self.examples]
         hypotheses = [tuple(caption.split()) for caption in found["captions"]["caption"]]
@@ -179,7 +181,7 @@ def gather(
 ) -> Tables:
     """The rows of each table of all examples."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for e in explained(model, examples, methods, only):
+    for e in explained(model.to(accelerator()), examples, methods, only):
         for name, found in rows(e).items():
             tables.setdefault(name, []).extend(found)
     return tables

@@ -1,6 +1,6 @@
 """The account of an explanation: where the relevance of each word went."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import torch
@@ -23,6 +23,10 @@ class Budget:
     blocked: Tensor
 
     names: ClassVar = ("pixels", "words", "biases", "stabiliser", "blocked")
+
+    def cpu(self) -> "Budget":
+        """The same with its tensors on the processor."""
+        return Budget(*(getattr(self, field.name).cpu() for field in fields(self)))
 
     def terms(self) -> Tensor:
         """(5, T): the five terms in the order of `names`."""

@@ -1,6 +1,6 @@
 """The answer every method gives: evidence for each word, in pixels and in preceding words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from capxai_core.models.explainable import Caption
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a captioner said each of T words.
+    """Why a captioner said each of T words. `explain` hands it over on the processor, wherever the model is.
 
     image: (T, H, W) float, at the resolution the model sees (attention and Grad-CAM upsampled to it).
     words: (T, N) relevance of the N tokens that can precede a word: column 0 is `<start>`, column k is word k-1
@@ -44,6 +44,12 @@ class Explanation:
         if position not in self.positions:
             raise RequestError(f"word {position} of '{self.caption}' is not explained; {self.positions} are")
         return self.positions.index(position)
+
+    def cpu(self) -> "Explanation":
+        """The same with its tensors on the processor."""
+        words = None if self.words is None else self.words.cpu()
+        budget = None if self.budget is None else self.budget.cpu()
+        return replace(self, image=self.image.cpu(), words=words, logits=self.logits.cpu(), budget=budget)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, columns
+from capxai_core.models.device import at_once
 from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
 
 CHUNK = 2  # words whose gradients pass the encoder together: more leave the processor's cache
@@ -54,7 +55,8 @@ def gradients_at(
         logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
         g_a, g_words = derivatives(logits, [a, embedded])
         parts = [
-            torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0] for part in g_a.split(CHUNK)
+            torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0]
+            for part in g_a.split(at_once(x, CHUNK))
         ]
     return Gradients(x.detach(), torch.cat(parts)[:, 0], embedded.detach(), g_words[:, 0], logits.detach())
 

@@ -34,7 +34,7 @@ class IntegratedGradients(Method):
         x, embedded = model.normalise(image), model.embed(caption.token_ids)
         points, weights = np.polynomial.legendre.leggauss(self.steps)
         pixels, words = x.new_zeros(len(positions), *x.shape[-2:]), x.new_zeros(len(positions), embedded.shape[1])
-        for way, weight in zip((points + 1) / 2, weights / 2, strict=True):
+        for way, weight in zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True):
             g = gradients_at(model, way * x, way * embedded, caption.token_ids, positions, model.encoder)
             pixels += weight * (g.pixels * x).sum(1)
             words += weight * (g.words * embedded).sum(-1)

@@ -10,6 +10,7 @@ from capxai_core.data.vocabulary import UNK
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, columns, upsample
+from capxai_core.models.device import at_once
 from capxai_core.models.explainable import Caption, Explainable, word_scores
 
 BATCH = 8
@@ -39,7 +40,7 @@ class Occlusion(Method):
         logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
         rows, columns_ = a.shape[-2:]
         cells, drops = torch.cartesian_prod(torch.arange(rows), torch.arange(columns_)), []
-        for part in cells.split(BATCH):
+        for part in cells.split(at_once(x, BATCH)):
             hidden = x.repeat(len(part), 1, 1, 1)
             for k, (row, column) in enumerate(part.tolist()):
                 down, across = self._reach(row, rows, x.shape[-2]), self._reach(column, columns_, x.shape[-1])

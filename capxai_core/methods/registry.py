@@ -55,7 +55,7 @@ def explain(
     positions = find_positions(caption, words, include_end)
     if image.ndim != 3 or image.shape[0] != 3:
         raise RequestError(f"an image is a tensor (3, H, W), not {tuple(image.shape)}; load_image() makes one")
-    return chosen(model, image, caption, positions)
+    return chosen(model, image, caption, positions).cpu()
 
 
 def find_positions(caption: Caption, words: Sequence[int] | None, include_end: bool = False) -> tuple[int, ...]:

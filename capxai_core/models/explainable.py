@@ -19,8 +19,9 @@ MAX_READ = 100  # words of a caption, beams of a search: beyond it a slip of the
 class Caption:
     """A caption as the model reads it, T words without `<start>` and `<end>`.
 
-    log_probs (T,) of the words; attention (T, L), eq. (7), and beta (T,), eq. (10), None for models without. `ended`
-    says whether the model closed the caption itself, `end_log_prob` how probable that was after the last word.
+    Tensors on the processor: log_probs (T,) of the words; attention (T, L), eq. (7), and beta (T,), eq. (10), None for
+    models without. `ended` says whether the model closed the caption itself, `end_log_prob` how probable that was after
+    the last word.
     """
 
     words: tuple[str, ...]
@@ -109,9 +110,9 @@ class Explainable(nn.Module, ABC):
         """What the model thinks of each word of a caption of the picture encoded as A."""
         run = self.unroll(a, self.embed(ids))
         log_p = torch.log_softmax(self.output(run.fused[0]), dim=-1)
-        chosen = log_p.gather(1, torch.tensor([*ids, END], device=log_p.device).unsqueeze(1)).squeeze(1)
+        chosen = log_p.gather(1, torch.tensor([*ids, END], device=log_p.device).unsqueeze(1)).squeeze(1).cpu()
         words, n = self.vocabulary.decode(ids), len(ids)
-        attention, beta = (None if x is None else x[0, :n] for x in (run.attention, run.beta))
+        attention, beta = (None if x is None else x[0, :n].cpu() for x in (run.attention, run.beta))
         return Caption(words, tuple(ids), chosen[:n], attention, beta, ended, chosen[n].item())
 
 

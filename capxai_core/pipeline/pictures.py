@@ -16,6 +16,7 @@ from capxai_core.files import atomic
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import USUAL, explain, find_method
 from capxai_core.models.captioner import Captioner, load_captioner
+from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import data_root
 from capxai_core.views.page import Entry, write_gallery, write_page
 
@@ -42,7 +43,7 @@ def explain_pictures(
     photos = pictures(photo) if photo.is_dir() else [photo]
     target = out or Path(f"{photo.resolve().name}-explained" if photo.is_dir() else f"{photo.stem}.html")
     check_target(target, photo)
-    captioner = load_captioner(model, data=data_root(data) if data else None)
+    captioner = load_captioner(model, data=data_root(data) if data else None).to(accelerator())
     if captioner.warning:
         print(captioner.warning, file=sys.stderr)
     unknown = [word for word in tokenize(caption or "") if word not in captioner.vocabulary.index]

@@ -12,6 +12,7 @@ from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.support import say
 from capxai_core.files import atomic
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
+from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import data_root, find_profile
 
 
@@ -21,7 +22,7 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     `quality.json` beside it tells the weights and how they were trained. `RequestError` for a split that is not there.
     """
     profile, _, architecture = name.partition("/")
-    chosen, model = find_profile(profile), load_captioner(name, data=data)
+    chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
     examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
     judged = [e for e in examples if e.split == split]
     if not judged:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from capxai_core.data.examples import Example
 from capxai_core.evaluate.records import work
@@ -17,6 +16,7 @@ from capxai_core.evaluate.support import object_words, say
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.files import atomic
 from capxai_core.models.captioner import Captioner, load_captioner
+from capxai_core.models.device import accelerator
 from capxai_core.training.captioning import train_captioner
 from capxai_core.training.features import FeatureCache
 from capxai_core.training.inference import Weighting, describe, explained_training_set, weights_of, word_rows
@@ -57,7 +57,11 @@ def tune(
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
-    FeatureCache(model.encoder, examples, runs.parent.parent / "features").fill(torch.device("cpu"))
+    # Here, before processes that read them would write them at the same time.
+    cache = runs.parent.parent / "features"
+    FeatureCache(model.encoder, examples, cache).fill(accelerator())
+    if recipe.flips:
+        FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
     maps = variants > 0
     words = explained_training_set(model, train, runs / "explained", provenance, maps, jobs)
     tasks = [
@@ -68,12 +72,8 @@ def tune(
         for epochs in (EPOCHS if seed <= variants and name in FURTHER else 1,)
     ]
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
-    rows = pd.concat(
-        [
-            _judged(model, test, "pretrained", 0, runs, provenance["weights"]),
-            *work(tasks, jobs, "tuning and captioning"),
-        ]
-    )
+    tasks.insert(0, partial(_judged, model, test, "pretrained", 0, runs, provenance["weights"]))
+    rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
     clothes = clothing_words(model.profile)
     kept = rows["image"].isin({e.name for e in clothing_subset(test, clothes)})
     main = rows["arm"].isin([*ARMS, "pretrained"])
@@ -100,8 +100,9 @@ def tune(
 
 def costs(model: Captioner, examples: Sequence[Example]) -> pd.DataFrame:
     """Captions explained a second, with maps and without; here and now, so these numbers differ from run to run."""
-    rows = []
+    rows, model = [], model.to(accelerator())
     for maps in (False, True):
+        word_rows(model, examples[:2], maps)  # what is done but once
         started = time.perf_counter()
         word_rows(model, examples, maps)
         speed = len(examples) / (time.perf_counter() - started)
@@ -145,7 +146,7 @@ def _tuned(
             recipe.model_copy(update=changes),
             folder,
             cache,
-            torch.device("cpu"),
+            accelerator(),
             model,
             weights_of(words, weighting, len(model.vocabulary)),
             describe(weighting, words),
@@ -159,7 +160,7 @@ def _tuned(
 def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
     kept = folder / f"judged-{weights[:12]}.parquet"
     if not kept.is_file():
-        said, profile = list(say(model, test)), model.profile
+        said, profile = list(say(model.to(accelerator()), test)), model.profile
         rows = tuning_rows(test, said, clothing_words(profile), object_words(profile))
         with atomic(kept) as unfinished:
             pd.DataFrame(rows).to_parquet(unfinished, index=False)

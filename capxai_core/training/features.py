@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
 from capxai_core.files import atomic
+from capxai_core.models.device import at_once
 from capxai_core.models.encoder import Encoder
 
 BATCH = 16
@@ -43,21 +45,24 @@ class FeatureCache:
         path = self.folder / "features.npy"
         done = _count(counter) if path.is_file() else 0
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
+        home = next(self.encoder.parameters()).device
         encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        with Progress(transient=True) as progress:
+        n = at_once(encoder.mean, BATCH)
+        with Progress(transient=True) as progress, ThreadPoolExecutor() as decoding:
             task = progress.add_task("image features", total=len(self.examples), completed=done)
-            for start in range(done, len(self.examples), BATCH):
-                images = [encoder.normalise(e.image()) for e in self.examples[start : start + BATCH]]
+            for start in range(done, len(self.examples), n):
+                images = list(decoding.map(lambda e: encoder.normalise(e.image()), self.examples[start : start + n]))
                 batch = torch.cat(images)
                 batch = (batch.flip(3) if self.mirrored else batch).contiguous(memory_format=torch.channels_last)
                 with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
                     a = encoder(batch)
                 store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()
-                if (start // BATCH) % 8 == 7 or start + BATCH >= len(self.examples):
+                if (start // n) % 8 == 7 or start + n >= len(self.examples):
                     store.flush()
                     with atomic(counter) as partial:
                         partial.write_text(json.dumps({"images": start + len(images)}))
                 progress.update(task, advance=len(images))
+        self.encoder.to(home)
         self.store = np.load(path, mmap_mode="r")
 
     def __getitem__(self, names: Sequence[str]) -> Tensor:

@@ -23,6 +23,7 @@ from capxai_core.evaluate.records import Tables, parts, read_records, work
 from capxai_core.evaluate.tuning import DEFAULT
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner
+from capxai_core.models.device import accelerator
 from capxai_core.models.explainable import word_scores
 from capxai_core.training.captioning import Weights
 
@@ -70,7 +71,7 @@ def word_rows(model: Captioner, examples: Sequence[Example], maps: bool = False)
             means, peak = mean_relevance(model, image, caption), None
             with torch.no_grad():
                 run = model.unroll(model.see(image), model.embed(ids))
-                logits = word_scores(model, run, ids, range(len(ids)))[0]
+                logits = word_scores(model, run, ids, range(len(ids)))[0].cpu()
         shares = means * model.size**2 / logits
         for k, (word, token) in enumerate(zip(caption.words, ids, strict=True)):
             row = {"image": example.name, "word": word, "token": token, "mean": means[k].item()}
@@ -88,10 +89,9 @@ def explained_training_set(
     jobs: int = 1,
 ) -> pd.DataFrame:
     """`word_rows` of many examples, kept in `folder`; goes on where it was interrupted."""
-    model = model.cpu()
 
     def rows(some: Sequence[Example]) -> Tables:
-        return word_rows(model, some, maps)
+        return word_rows(model.to(accelerator()), some, maps)
 
     work(parts(folder, examples, rows, {**provenance, "maps": maps}), jobs, "explaining the training set")
     found = read_records(folder, "words")

@@ -1,0 +1,30 @@
+"""Where tensors are worked on: a GPU where there is one."""
+
+import joblib
+import torch
+from torch import Tensor
+
+SHARE = 8 * 2**30  # bytes of a GPU that a process may want, with VGG16 and captions of twenty words
+
+
+def accelerator() -> torch.device:
+    """The GPU, else the processor.
+
+    Convolutions on a GPU are told to compute in whole float32: in its shorter format accounts of relevance would close
+    to three digits only.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda")
+
+
+def processes() -> int:
+    """One a core; where they share a GPU, no more than its free memory allows."""
+    cores: int = joblib.cpu_count()
+    return min(cores, max(1, int(torch.cuda.mem_get_info()[0]) // SHARE)) if torch.cuda.is_available() else cores
+
+
+def at_once(like: Tensor, few: int) -> int:
+    """How many pictures or words to work on together: `few` stay in a processor's cache, a GPU wants many."""
+    return few if like.device.type == "cpu" else 8 * few
