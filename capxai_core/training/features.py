@@ -51,8 +51,8 @@ class FeatureCache:
         with Progress(transient=True) as progress, ThreadPoolExecutor() as decoding:
             task = progress.add_task("image features", total=len(self.examples), completed=done)
             for start in range(done, len(self.examples), n):
-                images = list(decoding.map(lambda e: encoder.normalise(e.image()), self.examples[start : start + n]))
-                batch = torch.cat(images)
+                images = list(decoding.map(lambda e: e.image(), self.examples[start : start + n]))
+                batch = torch.cat([encoder.normalise(image) for image in images])
                 batch = (batch.flip(3) if self.mirrored else batch).contiguous(memory_format=torch.channels_last)
                 with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
                     a = encoder(batch)
