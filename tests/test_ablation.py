@@ -13,7 +13,7 @@ from small import captioner as tiny
 from test_masking import Named
 
 import capxai_core as cx
-from capxai_core.evaluate.ablation import ablation_rows, ablation_table, highest
+from capxai_core.evaluate.ablation import ablation_rows, ablation_table, deleted_words, highest
 from capxai_core.evaluate.records import Explained
 from capxai_core.models.captioner import Captioner
 
@@ -145,3 +145,14 @@ def test_the_same_rows_come_twice() -> None:
     caption = model.follow(model.see(image), (7, 8, 9, 5), ended=False)
     e = Explained(Named("picture"), image, caption, {"lrp": cx.explain(model, image, caption)})
     assert ablation_rows(model, e, {"w1": 2}) == ablation_rows(model, e, {"w1": 2}) != []
+
+
+def test_the_most_frequent_choices_are_counted_with_what_each_costs() -> None:
+    chosen = [("lrp", "man", 0.5), ("lrp", "man", 0.3), ("lrp", "a", 0.1), ("lrp", "dog", 0.2), ("random", "", 0.4)]
+    columns = ["method", "deleted", "drop"]
+    table = pd.DataFrame(chosen, columns=columns).assign(word="is", ranking="score", image="x", position=4)
+    short = {"method": "", "ranking": "", "deleted": "", "drop": None, "word": "is", "image": "y", "position": 0}
+    found = deleted_words(pd.concat([table, pd.DataFrame([short])], ignore_index=True), most=2)
+    assert found[["method", "deleted", "times", "n"]].values.tolist() == [["lrp", "man", 2, 4], ["lrp", "a", 1, 4]]
+    assert found["drop"].tolist() == pytest.approx([0.4, 0.1])
+    assert list(deleted_words(pd.DataFrame())) == list(found)

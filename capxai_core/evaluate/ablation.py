@@ -83,6 +83,21 @@ def ablation_table(table: pd.DataFrame, words: Mapping[str, int] = DELETED, seed
     return pd.DataFrame(found)
 
 
+def deleted_words(table: pd.DataFrame, most: int = 10) -> pd.DataFrame:
+    """Which words the methods chose: the `most` frequent choices of each, before each word.
+
+    Columns: word, method, ranking, deleted (the words), times, n (choices in all), drop (their mean).
+    """
+    by = ["word", "method", "ranking"]
+    if not len(table):
+        return pd.DataFrame(columns=[*by, "deleted", "times", "n", "drop"])
+    chosen = table[table["deleted"] != ""].astype({"drop": float})
+    found = chosen.groupby([*by, "deleted"])["drop"].agg(times="size", drop="mean").reset_index()
+    found.insert(5, "n", found.groupby(by)["times"].transform("sum"))
+    found = found.sort_values("times", ascending=False, kind="stable").groupby(by).head(most)
+    return found.sort_values(by, kind="stable", ignore_index=True)
+
+
 def highest(score: np.ndarray, k: int) -> tuple[int, ...]:
     """The indices of the k highest scores in order of index; of equal ones the later."""
     nearest_first = np.argsort(-score[::-1], kind="stable")[:k]

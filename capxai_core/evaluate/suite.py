@@ -16,7 +16,7 @@ import pandas as pd
 from capxai_core.data.examples import Example
 from capxai_core.data.scenes import SceneExample
 from capxai_core.evaluate import unsupported
-from capxai_core.evaluate.ablation import DELETED, ablation_rows, ablation_table
+from capxai_core.evaluate.ablation import DELETED, ablation_rows, ablation_table, deleted_words
 from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.causes import causes_rows, causes_table
 from capxai_core.evaluate.ledger import settings
@@ -144,6 +144,7 @@ class Evaluation:
             "discrimination": localisation_table(found["discrimination"], AGAINST, seed),
             "masking": masking_table(found["masking"], seed),
             "ablation": ablation_table(found["ablation"], seed=seed),
+            "ablation_words": deleted_words(found["ablation"]),
             "causes": causes_table(found["causes"], seed),
             "randomisation": randomisation_table(found["randomisation"], seed),
             "deletion": deletion_table(found["deletion"], seed),

@@ -209,6 +209,8 @@ def train_captioner(
         accelerator=device.type,
         devices=1,
         precision="bf16-mixed" if has_bfloat16(device) else "32-true",
+        # A processor adds in one order anyhow; a GPU must be told to, for a resumed run to repeat an unbroken one.
+        deterministic=None if device.type == "cpu" else "warn",
         max_epochs=recipe.epochs,
         gradient_clip_val=recipe.clip,
         callbacks=[
