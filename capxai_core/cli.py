@@ -9,11 +9,7 @@ import typer
 from capxai_core.errors import CapxaiError, DataError, RequestError
 from capxai_core.files import atomic
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder with flickr8k/, vgg16/ …; default: $CAPXAI_DATA.")
 ]
@@ -89,8 +85,7 @@ def train(
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator())
-    print(weights)
+    print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator()))
 
 
 @app.command()
@@ -98,7 +93,7 @@ def explain(
     photo: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.", show_default=False)],
     model: Annotated[
         str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained, or a weights file.")
-    ] = ("scenes/grid_td"),
+    ] = "scenes/grid_td",
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
     ] = None,

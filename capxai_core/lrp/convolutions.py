@@ -202,12 +202,8 @@ class Box(Convolution):
     def prepare(self) -> None:
         """Set `parts`, `scale`, `passed` and `kept`."""
         self.kept = {}
-        x, weight = (_fast(t.to(self.rule.dtype or self.x.dtype)) for t in (self.x, self.weight))
-        self.parts = [
-            (x, weight),
-            (-self.low.to(x), weight.clamp(min=0)),
-            (-self.high.to(x), weight.clamp(max=0)),
-        ]
+        x, w = (_fast(t.to(self.rule.dtype or self.x.dtype)) for t in (self.x, self.weight))
+        self.parts = [(x, w), (-self.low.to(x), w.clamp(min=0)), (-self.high.to(x), w.clamp(max=0))]
         z = _fast(self.z)
         y = sum((self._conv(x, w) for x, w in self.parts), torch.zeros_like(z))
         self._keep("blocked", torch.where(y == 0, z, 0.0))
