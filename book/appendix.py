@@ -194,7 +194,7 @@ gone = pick(results["ablation_words"], word="is")
 gone = gone[[pair in asked for pair in zip(gone["method"], gone["ranking"], strict=True)]]
 gone = gone.groupby("method").head(4)[["method", "deleted", "times", "n", "drop"]]
 gone = gone.assign(method=gone["method"].map(name_of))
-gone.style.hide().format(precision=2).set_uuid("gone")
+gone.style.hide().format(precision=2, escape="html").set_uuid("gone")
 
 # %% [markdown]
 # This tells what the experiment measures. Delete a noun, and what is left is no English: after *a man in blue*

@@ -25,6 +25,7 @@ photographs = "flickr8k"
 # %% tags=["hide-input"]
 import json
 
+import numpy as np
 import pandas as pd
 
 import capxai_core as cx
@@ -33,6 +34,7 @@ from capxai_core.evaluate.results import evaluated, evaluated_profiles
 from capxai_core.evaluate.tuning import BIASED, CLOTHES
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.photographs import kept_photographs, photograph
+from capxai_core.pipeline.pictures import word_rows
 from capxai_core.views.charts import name_of, of_profiles, pick
 from capxai_core.views.claims import disagreements
 
@@ -64,51 +66,42 @@ cx.table_intervals(quality.assign(of=quality["model"].map(name_of)), "metric", "
 
 # %% tags=["hide-input"]
 kept = kept_photographs(place / "photographs")
-print(f"Explained by {photographs}/{model}")
+trained = json.loads((place / "quality.json").read_text())["trained"]
+print(f"Explained by {photographs}/{model}, trained with seed {trained['recipe']['seed']}")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("astronaut"), kept["astronaut"], "astronaut (scikit-image)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("chelsea"), kept["chelsea"], "chelsea (scikit-image)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("motorcycle"), kept["motorcycle"], "motorcycle_left (scikit-image)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("coffee"), kept["coffee"], "coffee (scikit-image)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("camera"), kept["camera"], "camera (scikit-image)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("china"), kept["china"], "china (scikit-learn)")
 
-# %% tags=["remove-input"] made="capxai photographs, Flickr8k’s captioner of seed 1"
+# %% tags=["remove-input"] made="capxai photographs, the captioner and seed named above"
 cx.Explorer(photograph("flower"), kept["flower"], "flower (scikit-learn)")
 
 # %% [markdown]
 # Flickr8k has photographs of people and dogs doing things out of doors, and so people and dogs are what its captioner
 # sees, whatever it is shown. Which clothes does it see? Of each word for clothes in these captions: its probability,
-# the share of its score that reaches the pixels, and the preceding word that LRP gives most.
+# the share of its score that reaches the pixels, and the preceding word that LRP gives most, for or against.
 
 # %% tags=["hide-input"]
 clothes = CLOTHES | {BIASED} | {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
-rows = [
-    {
-        "photograph": name,
-        "word": word,
-        "probability": e.caption.log_probs[p].exp().item(),
-        "pixel share": e.pixel_share[p].item(),
-        "most from": e.tokens[int(e.words[p, : p + 1].argmax())],
-        "caption": str(e.caption),
-    }
-    for name, (e, *_) in kept.items()
-    for p, word in enumerate(e.caption.words)
-    if word in clothes
-]
-told = pd.DataFrame(rows, columns=["photograph", "word", "probability", "pixel share", "most from", "caption"])
-told.style.format(precision=2).hide().set_uuid("clothes")
+told = pd.DataFrame([row for name, (lrp, *_) in kept.items() for row in word_rows(name, lrp, None)])
+told = told[told["word"].isin(clothes)].assign(probability=lambda rows: np.exp(rows["log_prob"]))
+told = told[["picture", "word", "probability", "pixel_share", "strongest_word", "caption"]]
+told = told.rename(columns=lambda name: name.replace("_", " "))
+told.style.format(precision=2, escape="html").hide().set_uuid("clothes")
 
 # %% [markdown]
 # A word with a small or negative share owes its score to the words before it: the model would have said it of another

@@ -19,6 +19,7 @@ SOURCES = {page: ROOT / f"{page}.py" for page in PAGES if (ROOT / f"{page}.py").
 KINDS = [name for name in cx.__all__ if isinstance(getattr(cx, name), type) and issubclass(getattr(cx, name), View)]
 CALL = re.compile(rf"^[^#\n]*cx\.({'|'.join(KINDS)})\(", re.M)
 VIEWS = {page: len(CALL.findall(source.read_text())) for page, source in SOURCES.items()}
+NO_HTML = "one => one instanceof HTMLUnknownElement"
 THEMES_OWN = [".headerlink", ".copybtn", ".sd-summary-up", ".citation-list"]  # what the page's theme puts in
 
 
@@ -57,6 +58,8 @@ def test_page_is_whole_and_asks_no_other_host(page: Page, site: Path, complaints
         assert picture.get_attribute("alt") or decorates
         assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
     assert page.locator("article", has_text="$$").count() == 0
+    # "<start>" that nothing escaped would be an element, and its cell empty
+    assert page.locator("article *").evaluate_all(f"all => all.filter({NO_HTML}).map(one => one.outerHTML)") == []
     assert page.locator(".math").count() == page.locator(".math mjx-container").count()
     assert complaints == []
 
