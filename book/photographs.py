@@ -93,19 +93,19 @@ cx.Explorer(photograph("flower"), kept["flower"], "flower (scikit-learn)")
 # %% [markdown]
 # Flickr8k has photographs of people and dogs doing things out of doors, and so people and dogs are what its captioner
 # sees, whatever it is shown. Which clothes does it see? Of each word for clothes in these captions: its probability,
-# the share of its score that reaches the pixels, and the preceding word that LRP gives most, for or against.
+# the share of its score that reaches the pixels, and the preceding word with the strongest score by LRP.
 
 # %% tags=["hide-input"]
 clothes = CLOTHES | {BIASED} | {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 told = pd.DataFrame([row for name, (lrp, *_) in kept.items() for row in word_rows(name, lrp, None)])
-told = told[told["word"].isin(clothes)].assign(probability=lambda rows: np.exp(rows["log_prob"]))
-told = told[["picture", "word", "probability", "pixel_share", "strongest_word", "caption"]]
-told = told.rename(columns=lambda name: name.replace("_", " "))
+told["probability"] = np.exp(told["log_prob"])
+told.columns = told.columns.str.replace("_", " ")
+columns = ["picture", "word", "probability", "pixel share", "strongest word", "strongest score"]
+told = pick(told, word=sorted(clothes))[columns]
 told.style.format(precision=2, escape="html").hide().set_uuid("clothes")
 
 # %% [markdown]
-# A word with a small or negative share owes its score to the words before it: the model would have said it of another
-# picture, too.
+# By LRP's account, a word with a small or negative share owes its score to the words before it and not to the picture.
 #
 # ## Are made-up words as common?
 #
