@@ -92,7 +92,7 @@ def train(
 def explain(
     photo: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.", show_default=False)],
     model: Annotated[
-        str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained, or a weights file.")
+        str, typer.Option(help="profile/model, e.g. flickr8k/grid_td, or a weights file.")
     ] = "scenes/grid_td",
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
@@ -167,7 +167,7 @@ def evaluate(
 
 @app.command()
 def quality(
-    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained.")] = "scenes/grid_td",
+    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td.")] = "scenes/grid_td",
     split: Annotated[str, typer.Option(help="val, on which models are chosen, or test.")] = "val",
     out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
     data: DataOption = None,
@@ -180,7 +180,7 @@ def quality(
 
 @app.command()
 def photographs(
-    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td once trained.")] = "flickr8k/grid_td",
+    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td.")] = "flickr8k/grid_td",
     out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
     data: DataOption = None,
 ) -> None:

@@ -1,6 +1,7 @@
 """Captioners: what they compute, and that they are saved, found and refused as they should be."""
 
 import json
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
@@ -13,7 +14,14 @@ from torchvision.models import VGG16_Weights
 import capxai_core as cx
 from capxai_core.data.vocabulary import START
 from capxai_core.lrp import reference
-from capxai_core.models.captioner import load_captioner, save_captioner, save_encoder, write_tensors
+from capxai_core.models.captioner import (
+    PRETRAINED,
+    find_weights,
+    load_captioner,
+    save_captioner,
+    save_encoder,
+    write_tensors,
+)
 from capxai_core.models.encoder import VGG16_BLOCKS, Encoder, vgg16
 from capxai_core.models.explainable import derivatives, word_scores
 
@@ -72,6 +80,15 @@ def test_damaged_and_foreign_files_are_refused(saved, tmp_path):
         load_captioner(tmp_path / "pickle.bin")
     with pytest.raises(cx.ModelError, match="no captioner 'nobody/knows'"):
         load_captioner("nobody/knows")
+
+
+def test_what_was_trained_here_goes_before_what_ships(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_weights("scenes/grid_td") == PRETRAINED / "scenes" / "grid_td.safetensors"
+    own = Path("runs/scenes/grid_td/captioner.safetensors")
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert find_weights("scenes/grid_td") == own
 
 
 def test_vgg16_is_the_papers_encoder():

@@ -52,8 +52,7 @@ def caption_metrics(
     bare = [i for i, captions in enumerate(references) if not captions]
     if bare:
         raise RequestError(f"image {bare[0]} of {len(references)} has no reference caption: leave such images out")
-    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
-    said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
+    truth, said = _texts(references, hypotheses)
     return pd.DataFrame([row for names, of in METRICS.items() for row in _rows(names, of, truth, said, seed)])
 
 
@@ -64,13 +63,24 @@ def image_scores(
 
     METEOR's mean over images is not the METEOR of all of them together, which weighs long captions more.
     """
-    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
-    said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
+    truth, said = _texts(references, hypotheses)
     found: dict[str, np.ndarray] = {}
     for of in (_meteor_each, _rouge, _cider):
         with suppress(NotComputed):
             found |= {name: np.asarray(values, dtype=float) for name, values in of(truth, said).items()}
     return found
+
+
+def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:
+    """CIDEr-D of all captions together, as `caption_metrics` has it (1.0 is the field's "100")."""
+    from pycocoevalcap.cider.cider import Cider
+
+    return float(Cider().compute_score(*_texts(references, hypotheses))[0])
+
+
+def _texts(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> tuple[Texts, Texts]:
+    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
+    return truth, {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
 
 
 def _rows(names: tuple[str, ...], of: Metric, truth: Texts, said: Texts, seed: int) -> list[dict[str, Any]]:

@@ -76,8 +76,11 @@ class Captioner(Explainable):
         return Unrolled(torch.stack(fused, 1), torch.stack(attention, 1), torch.stack(beta, 1))
 
 
-def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> None:
-    """Write decoder and vocabulary as one safetensors file (atomically); the encoder is named by its fingerprint."""
+def save_captioner(model: Captioner, path: Path, trained: dict[str, Any], half: bool = False) -> None:
+    """Write decoder and vocabulary as one safetensors file (atomically); the encoder is named by its fingerprint.
+
+    half: round the weights to float16, for a file of half the size.
+    """
     content = {
         "architecture": model.architecture,
         "profile": model.profile,
@@ -87,7 +90,8 @@ def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> Non
         "encoder_fingerprint": model.encoder.fingerprint(),
         "trained": trained,
     }
-    write_tensors(path, dict(model.decoder.state_dict()), {"captioner": json.dumps(content)})
+    weights = {name: w.half() if half else w for name, w in model.decoder.state_dict().items()}
+    write_tensors(path, weights, {"captioner": json.dumps(content)})
 
 
 def save_encoder(encoder: Encoder, path: Path, trained: dict[str, Any]) -> None:
@@ -115,7 +119,7 @@ def load_encoder(path: str | Path) -> Encoder:
 
 
 def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path | None = None) -> Captioner:
-    """`"scenes/grid_td"` (shipped), `"flickr8k/grid_td"` (once trained, under `runs/`), or a path to a weights file.
+    """`"scenes/grid_td"`, `"flickr8k/grid_td"` (trained here, under `runs/`, else shipped), or a weights file's path.
 
     encoder: only to insist on a particular one; the default is the one the captioner names. data: folder in which
     VGG16's weights are looked for, $CAPXAI_DATA by default. `ModelError` where weights are missing or damaged, or
@@ -147,13 +151,13 @@ def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path 
 
 
 def find_weights(name: str | Path) -> Path:
-    """The weights file a name or path stands for: a file, a shipped one, or `runs/<name>/captioner.safetensors`."""
+    """The weights file a name or path stands for: a file, one trained here (`runs/<name>/`), or one that ships."""
     candidates = [
         Path(name),
         Path(name) / "captioner.safetensors",
-        PRETRAINED / f"{name}.safetensors",
         Path("runs") / name / "captioner.safetensors",
         Path("../runs") / name / "captioner.safetensors",  # from a notebook opened in book/
+        PRETRAINED / f"{name}.safetensors",
     ]
     found = next((path for path in candidates if os.path.isfile(path)), None)  # False, too, for an over-long name
     if found is None:

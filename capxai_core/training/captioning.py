@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
 from capxai_core.errors import DataError
+from capxai_core.evaluate.captions import cider
 from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.decoder import Decoder
@@ -148,7 +149,7 @@ class Keeper(Callback):
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
             whole = module.captioner[0]
             kept = Captioner(whole.encoder, module.judged, whole.vocabulary, whole.architecture, whole.profile)
-            save_captioner(kept, self.folder / "captioner.safetensors", trained)
+            save_captioner(kept, self.folder / "captioner.safetensors", trained, module.recipe.half)
         write_log(module.history, self.folder)
         with atomic(self.folder / "last.ckpt") as partial:
             trainer.save_checkpoint(partial)
@@ -348,12 +349,3 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights:
     if weights is not None:
         logits = logits * weights.repeat_interleave(lengths.flatten(), 0)
     return F.cross_entropy(logits.float(), tokens[:, 1:][spoken], label_smoothing=recipe.smoothing)
-
-
-def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:
-    """CIDEr-D of tokenised captions by pycocoevalcap (1.0 is the field's "100")."""
-    from pycocoevalcap.cider.cider import Cider
-
-    truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
-    said = {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
-    return float(Cider().compute_score(truth, said)[0])
