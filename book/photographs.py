@@ -12,9 +12,9 @@
 # *The paper's own ground: its captioners read the photographs of Flickr30k and COCO.*
 #
 # Everything before this page was found on drawn scenes, where the truth is known. The same commands train the same
-# captioners on photographs, with VGG16 in front as in the paper. Here is what they say, trained on Flickr8k, and why.
-# Its photographs may not be shown; in their place stand seven that may, since they are part of scikit-image and
-# scikit-learn.
+# captioners on photographs, with VGG16 in front as in the paper (Caffe's weights; torchvision's are others, and give
+# other captions). Here is what they say, trained on Flickr8k, and why. Its photographs may not be shown; in their place
+# stand seven that may, since they are part of scikit-image and scikit-learn.
 
 # %% tags=["parameters"]
 profile = "scenes"

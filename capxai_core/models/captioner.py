@@ -119,7 +119,7 @@ def load_encoder(path: str | Path) -> Encoder:
 
 
 def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path | None = None) -> Captioner:
-    """`"scenes/grid_td"`, `"flickr8k/grid_td"` (trained here, under `runs/`, else shipped), or a weights file's path.
+    """`"scenes/grid_td"`, `"flickr8k/grid_td"` (of `runs/`, trained here, else shipped), or a path to a weights file.
 
     encoder: only to insist on a particular one; the default is the one the captioner names. data: folder in which
     VGG16's weights are looked for, $CAPXAI_DATA by default. `ModelError` where weights are missing or damaged, or
@@ -151,14 +151,12 @@ def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path 
 
 
 def find_weights(name: str | Path) -> Path:
-    """The weights file a name or path stands for: a file, one trained here (`runs/<name>/`), or one that ships."""
-    candidates = [
-        Path(name),
-        Path(name) / "captioner.safetensors",
-        Path("runs") / name / "captioner.safetensors",
-        Path("../runs") / name / "captioner.safetensors",  # from a notebook opened in book/
-        PRETRAINED / f"{name}.safetensors",
-    ]
+    """The weights file a name or path stands for: a file, one trained here (`runs/<name>/`), or one that ships.
+
+    Those of photographs ship beside the numbers they gave (`results/<name>/`), those of `scenes` in the package.
+    """
+    here = [Path(name), *(Path(up) / kept / name for kept in ("runs", "results") for up in (".", ".."))]  # .. of book/
+    candidates = [Path(name), *(place / "captioner.safetensors" for place in here), PRETRAINED / f"{name}.safetensors"]
     found = next((path for path in candidates if os.path.isfile(path)), None)  # False, too, for an over-long name
     if found is None:
         weights = sorted(p for p in PRETRAINED.glob("*/*.safetensors") if p.stem != "encoder")

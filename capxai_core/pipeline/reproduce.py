@@ -119,13 +119,9 @@ def overview(steps: Sequence[Step], spent: dict[str, dict[str, float]], now: int
 def duration(seconds: float) -> str:
     """`2 h 05 min`, `7 min`, `12 s`."""
     minutes = round(seconds / 60)
-    return (
-        f"{minutes // 60} h {minutes % 60:02} min"
-        if minutes >= 60
-        else f"{minutes} min"
-        if minutes
-        else f"{seconds:.0f} s"
-    )
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
 def reproduce_profile(name: str, data: Path | None = None, jobs: int | None = None) -> None:
