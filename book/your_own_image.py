@@ -98,8 +98,8 @@ cx.figure_words(drawn, [ex], [0])
 # ```
 #
 # What these say of seven photographs is in [](photographs). The captioners that its numbers are of come with the
-# project, and look through the VGG16 they were trained on, Caffe's weights; torchvision's are others, which they refuse.
-# With those, train your own, in about an hour on two cores, once Flickr8k and its split file lie in a folder:
+# project, and look through the VGG16 they were trained on, Caffe's weights; torchvision's are others, and refused. With
+# those, train your own, in about an hour on two cores, once Flickr8k and its split file lie in a folder:
 #
 # ```bash
 # CAPXAI_DATA=… capxai train --profile flickr8k --model grid_td
