@@ -193,11 +193,9 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
     recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
 
-    def run(folder, seeds=2, variants=0):
+    def run(folder, seeds=2, **more):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
-        return pipeline.tune(
-            model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=2, variants=variants
-        )
+        return pipeline.tune(model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=seeds, **more)
 
     first = run("one")["fine_tuning_all"]
     assert {*first.arm} == {"pretrained", "original", "frequency", "lrp"}
@@ -209,6 +207,13 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert [path.stat().st_mtime_ns for path in weights] == when
     assert len(pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_captions.csv")) == 4 * 6
     assert json.loads((tmp_path / "one" / "tables" / "fine_tuning.json").read_text())["seeds"] == 2
+
+    mapped = run("one", maps=3)["fine_tuning_readings"]
+    assert list(dict.fromkeys(mapped.arm)) == ["original", *pipeline.READINGS]
+    few = pd.concat(pd.read_parquet(p) for p in (tmp_path / "one").rglob("mapped/part-*/words.parquet"))
+    assert set(few.image) <= {e.name for e in examples[:3]} and few.relative.abs().max() <= 1
+    cost = pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_cost.csv")
+    assert list(cost.reading) == ["mean_relevance", "maps"] and (cost.captions_per_s > 0).all()
 
     monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
     monkeypatch.setattr(pipeline, "EPOCHS", 2)

@@ -14,6 +14,7 @@ from capxai_core.evaluate.results import evaluated_profiles
 from capxai_core.models.captioner import DECODERS
 from capxai_core.views.charts import counted, name_of, said, styled
 from capxai_core.views.evidence import Markup
+from capxai_core.views.view import HERE
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -40,30 +41,7 @@ KINDS = {
     "undecided at this n": "undecided",
     "not tested": "not tested",
 }
-_LEDGER = """
-.capxai-ledger fieldset { border: 0; margin: 0 0 0.6rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem }
-.capxai-ledger select { font: inherit; max-width: 100% }
-.capxai-ledger table { border-collapse: collapse; width: 100%; font-size: 0.85rem; display: table;
-  table-layout: fixed }
-.capxai-ledger th:nth-child(2) { width: 20% }
-.capxai-ledger :is(th, td) { text-align: left !important; vertical-align: top; font-weight: normal;
-  padding: 0.4rem 0.6rem !important; border-top: 1px solid #8886; white-space: normal; background: none }
-.capxai-ledger thead th { font-weight: bold }
-.capxai-ledger p { margin: 0 0 0.3rem }
-.capxai-ledger :is(small, summary) { opacity: 0.85 }
-.capxai-ledger .what { white-space: pre-line }
-.capxai-ledger .reading { border-left: 0.3rem solid #8888; padding-left: 0.5rem }
-.capxai-ledger .reading.reproduced { border-color: #1b9e77 }
-.capxai-ledger .reading.in-direction { border-color: #66a6dd }
-.capxai-ledger .reading.contradicted { border-color: #d95f02 }
-.capxai-ledger .reading.undecided { border-left-style: dashed }
-.capxai-ledger .reading.not-tested { border-left-style: dotted }
-@media (max-width: 40rem) { .capxai-ledger :is(table, thead, tbody, tr, th, td) { display: block }
-  .capxai-ledger :is(th, td) { border: 0; padding: 0.2rem 0 !important } .capxai-ledger thead { display: none }
-  .capxai-ledger .printed::before { content: "paper: "; opacity: 0.85 }
-  .capxai-ledger tr { border-top: 1px solid #8886; padding: 0.5rem 0 } }
-@media print { .capxai-ledger :is(fieldset, p:has(select)) { display: none } }
-"""
+_LEDGER = (HERE / "ledger.css").read_text(encoding="utf-8")
 
 
 def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()) -> "Styler":

@@ -11,31 +11,11 @@ from torch import Tensor
 from capxai_core.files import atomic
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.explorer import Explorer
-from capxai_core.views.view import picture_uri
+from capxai_core.views.view import HERE, picture_uri
 
 Entry = tuple[str, Tensor, Sequence[Explanation]]  # title, picture (3, H, W) in [0, 1], one explanation a method
 
-STYLE = """
-:root { color-scheme: light dark; --ink: light-dark(#1b1f24, #eceff2); --soft: light-dark(#57606a, #a3adb8);
-  --page: light-dark(#f6f7f9, #0e1116); --card: light-dark(#fff, #14181e); --line: light-dark(#d4dae0, #3b434d); }
-body { background: var(--page); color: var(--ink); margin: 0 auto; max-width: 57rem; padding: 2rem 1rem 4rem;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .75rem; overflow-wrap: anywhere; }
-a { color: light-dark(#0b57d0, #8ab4f8); }
-.how { color: var(--soft); }
-nav { padding-bottom: .75rem; }
-.warning { background: light-dark(#fff4e0, #3a2a10); border-left: 4px solid #f16913; border-radius: 4px;
-  padding: .6rem 1rem; }
-.gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr));
-  list-style: none; padding: 0; }
-.gallery a { background: var(--card); border: 1px solid var(--line); border-radius: 12px; color: inherit;
-  display: block; height: 100%; overflow: hidden; text-decoration: none; }
-.gallery a:hover, .gallery a:focus-visible { outline: 3px solid light-dark(#0b57d0, #8ab4f8); }
-.gallery img { aspect-ratio: 4 / 3; display: block; object-fit: cover; width: 100%; }
-.gallery p { margin: .6rem .9rem; }
-.gallery small { color: var(--soft); display: block; overflow-wrap: anywhere; }
-@media print { body { max-width: none; padding: 0; } }
-"""
+STYLE = (HERE / "page.css").read_text(encoding="utf-8")
 
 HOW = (
     "Choose a word of a caption with the mouse, a finger or the arrow keys. Orange marks what speaks for the word, "
