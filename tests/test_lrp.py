@@ -71,8 +71,10 @@ def test_the_mean_is_that_of_the_heatmap_never_made(architecture, seed, ids, opt
     if blocked:
         layer = model.encoder.features[2]
         layer.weight[0], layer.bias[0] = -layer.weight[0].abs(), 50.0
-    heatmaps = relevance(model, image, ids, range(len(ids) + 1), options).pixels.sum(1)
-    means = mean_relevance(model, image, ids, range(len(ids) + 1), options)
+    found = relevance(model, image, ids, range(len(ids) + 1), options)
+    heatmaps = found.pixels.sum(1)
+    means, logits = mean_relevance(model, image, ids, range(len(ids) + 1), options)
+    assert torch.equal(logits, found.logits)
     assert (means - heatmaps.mean((1, 2))).abs().max() <= 1e-9 * heatmaps.abs().mean((1, 2)).max()
 
 

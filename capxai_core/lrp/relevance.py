@@ -64,11 +64,11 @@ def mean_relevance(
     token_ids: Sequence[int],
     positions: Sequence[int],
     options: Options = PAPER,
-) -> Tensor:
-    """The mean (T,) of the heatmap of each word (colours summed), without making it; arguments as for `relevance`.
+) -> tuple[Tensor, Tensor]:
+    """The mean (T,) of the heatmap of each word (colours summed), without making it, and the logits (T,).
 
-    LRP is linear in the relevance it starts from: where it all passes on, the sum is that of the encoder's output,
-    elsewhere one adjoint pass tells how much of each unit's arrives.
+    Arguments as for `relevance`. LRP is linear in the relevance it starts from: where it all passes on, the sum is that
+    of the encoder's output, elsewhere one adjoint pass tells how much of each unit's arrives.
     """
     convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model))
     with torch.enable_grad():
@@ -77,7 +77,7 @@ def mean_relevance(
         run = model.unroll(a, model.embed(token_ids), rules)
         logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
         (g_a,) = derivatives(logits, [a])
-    return (g_a[:, 0] * convolutions.reach()).flatten(1).sum(1) / model.size**2
+    return (g_a[:, 0] * convolutions.reach()).flatten(1).sum(1) / model.size**2, logits.detach()
 
 
 def bounds(model: Explainable) -> tuple[Tensor, Tensor]:

@@ -41,4 +41,4 @@ def mean_relevance(
     """
     chosen = find_method("lrp", **options)
     assert isinstance(chosen, Options)
-    return lrp.mean_relevance(model, image, caption.token_ids, find_positions(caption, words), chosen).cpu()
+    return lrp.mean_relevance(model, image, caption.token_ids, find_positions(caption, words), chosen)[0].cpu()

@@ -56,7 +56,7 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
-        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive"), TUNED * listed)]
+        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive", "--maps", "500"), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")

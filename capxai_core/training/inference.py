@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from capxai_core.data.examples import Example
 from capxai_core.evaluate.records import Tables, parts, read_records, work
 from capxai_core.evaluate.tuning import DEFAULT
-from capxai_core.methods import explain, mean_relevance
+from capxai_core.lrp.relevance import mean_relevance
+from capxai_core.methods import explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.device import accelerator
-from capxai_core.models.explainable import word_scores
 from capxai_core.training.captioning import Weights
 
 STOP_WORDS = ("a", "an", "the")
@@ -68,10 +68,8 @@ def word_rows(model: Captioner, examples: Sequence[Example], maps: bool = False)
             means, logits = found.image.mean((1, 2)), found.logits
             peak = found.image.abs().amax((1, 2)).clamp(min=1e-30)
         else:
-            means, peak = mean_relevance(model, image, caption), None
-            with torch.no_grad():
-                run = model.unroll(model.see(image), model.embed(ids))
-                logits = word_scores(model, run, ids, range(len(ids)))[0].cpu()
+            means, logits = (of.cpu() for of in mean_relevance(model, image, ids, range(len(ids))))
+            peak = None
         shares = means * model.size**2 / logits
         for k, (word, token) in enumerate(zip(caption.words, ids, strict=True)):
             row = {"image": example.name, "word": word, "token": token, "mean": means[k].item()}
