@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,15 @@ from capxai_core.training.recipe import Recipe
 SCENES = {"train": 6000, "val": 500, "test": 150, "counter": 450}
 # On photographs over-fitting begins after a few epochs; each of these three puts it off.
 PHOTOGRAPHS = Recipe(lr=1e-3, decay=0.8, average=0.998, smoothing=0.1, flips=True, half=True)
+OF_MODELS = {"grid_td": {"embedding_dropout": 0.5}}  # its two LSTMs over-fit sooner than one
 
 
 @dataclass(frozen=True)
 class Profile:
     """A data set with its encoder and training recipe. `listed` and `encoder` read from the data folder.
 
-    listed: all that the annotations list, their pictures there or not. judged: how many images an evaluation at full
-    size looks at, and at how many of these many times.
+    listed: all that the annotations list, their pictures there or not. of_models: what differs in a model's recipe.
+    judged: how many images an evaluation at full size looks at, and at how many of these many times.
     """
 
     name: str
@@ -34,8 +35,13 @@ class Profile:
     listed: Callable[[Path], Sequence[Example]]
     encoder: Callable[[Path], Encoder]
     recipe: Recipe = field(default_factory=Recipe)
+    of_models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     needs_data: bool = True
     judged: tuple[int, int] = (1000, 200)
+
+    def recipe_of(self, model: str) -> Recipe:
+        """The recipe of `adaptive` or `grid_td`."""
+        return self.recipe.model_copy(update=dict(self.of_models.get(model, {})))
 
     def examples(self, root: Path) -> Sequence[Example]:
         """Those whose picture is there. How many are missing is logged; `DataError` where all are."""
@@ -145,10 +151,10 @@ PROFILES = {
         judged=(256, 32),
     ),
     "flickr8k": Profile(
-        "flickr8k", "Flickr8k, Karpathy split, VGG16", partial(_karpathy, "flickr8k"), vgg16, PHOTOGRAPHS
+        "flickr8k", "Flickr8k, Karpathy split, VGG16", partial(_karpathy, "flickr8k"), vgg16, PHOTOGRAPHS, OF_MODELS
     ),
     "flickr30k": Profile(
-        "flickr30k", "Flickr30k, Karpathy split, VGG16", partial(_karpathy, "flickr30k"), vgg16, PHOTOGRAPHS
+        "flickr30k", "Flickr30k, Karpathy split, VGG16", partial(_karpathy, "flickr30k"), vgg16, PHOTOGRAPHS, OF_MODELS
     ),
     "coco2017": Profile(
         "coco2017",
@@ -156,6 +162,7 @@ PROFILES = {
         _coco2017,
         vgg16,
         PHOTOGRAPHS.model_copy(update={"min_count": 5}),
+        OF_MODELS,
         judged=(5000, 200),
     ),
 }
