@@ -25,7 +25,7 @@ import pandas as pd
 from rich.table import Table
 
 from capxai_core.errors import DataError
-from capxai_core.evaluate.results import evaluated, trained_on
+from capxai_core.evaluate.results import Results, evaluated, trained_on
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import DECODERS, Captioner
 
@@ -181,10 +181,10 @@ def _reader(claim: Claim, folder: Path, model: str) -> Read:
         return lambda _: [Reading(value, value, value, name=name) for name, value in claim.facts.items()]
     tables, places = [], evaluated(folder)
     for architecture in (model,) if model else DECODERS:
-        path = places.get(architecture, folder / architecture) / f"{claim.table}.csv"
-        if not path.is_file():
-            raise Untested(f"no results {folder.name}/{architecture}/{path.name}")
-        tables.append(pd.read_csv(path).assign(architecture=architecture))
+        found = Results(folder.name, architecture, places.get(architecture, folder / architecture))
+        if claim.table not in found:
+            raise Untested(f"no results {folder.name}/{architecture}/{claim.table}.csv")
+        tables.append(found[claim.table].assign(architecture=architecture))
     return lambda where: _select(claim, pd.concat(tables), where)
 
 
@@ -203,7 +203,7 @@ def _select(claim: Claim, table: pd.DataFrame, where: Where) -> list[Reading]:
     if claim.rule == "near":  # what has no interval may still be near
         rows = rows.assign(**{end: rows[end].fillna(rows[numbers[0]]) for end in numbers[1:]})
     if rows[numbers].isna().any(axis=None):
-        raise Untested("; ".join(rows["note"].dropna()) or f"nothing in {asked}")
+        raise Untested("; ".join(filter(None, rows["note"].dropna())) or f"nothing in {asked}")
     differs = claim.than if isinstance(claim.than, dict) else {}
     told = [key for key, values in zip(where, lists, strict=True) if key in differs or len(values) > 1]
     names = [" ".join(map(str, key)) for key in rows[told].to_numpy()]

@@ -77,7 +77,9 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
     except ModelError:
         return results
     if made_with["weights"] != hashlib.sha256(weights.read_bytes()).hexdigest():
-        raise DataError(f"{found}: results of other weights than {made_with['model']} has now; {make} makes them anew")
+        of = found.name if trained_on(found) == profile else made_with["model"]
+        told = f"results of other weights than {made_with['model']} has now; {make} --model {of} makes them anew"
+        raise DataError(f"{found}: {told}")
     return results
 
 
