@@ -40,6 +40,8 @@ def photograph(name: str) -> Tensor:
 
 def explain_photographs(model: Captioner, folder: Path, beam_size: int = 3) -> Iterator[Path]:
     """Caption and explain them by the paper's methods; a file each in `folder`. Those that are there are made anew."""
+    for name in PHOTOGRAPHS:  # first: they may be another model's, which an interruption must not leave among these
+        (folder / f"{name}.safetensors").unlink(missing_ok=True)
     for name in track(PHOTOGRAPHS, "photographs", transient=True):
         image = photograph(name)
         caption = model.caption(image, beam_size)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
+from capxai_core.evaluate.results import forget_tables_of_others
 from capxai_core.evaluate.support import say
 from capxai_core.files import atomic
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
@@ -22,6 +23,8 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     `quality.json` beside it tells the weights and how they were trained. `RequestError` for a split that is not there.
     """
     profile, _, architecture = name.partition("/")
+    weights = find_weights(name)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
     examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
     judged = [e for e in examples if e.split == split]
@@ -30,11 +33,11 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
         raise RequestError(f"'{profile}' has no split '{split}'; it has {known}")
     table = caption_metrics([e.captions for e in judged], list(say(model, judged)))
     folder = results / profile / architecture
+    forget_tables_of_others(folder, "quality", digest)
     with atomic(folder / f"quality_{split}.csv") as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
     with atomic(folder / "quality.json") as unfinished:
-        weights = find_weights(name)
-        made: dict[str, Any] = {"model": name, "weights": hashlib.sha256(weights.read_bytes()).hexdigest()}
+        made: dict[str, Any] = {"model": name, "weights": digest}
         made["trained"] = read_metadata(weights, "captioner")["trained"]
         unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return table

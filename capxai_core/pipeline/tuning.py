@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from capxai_core.data.examples import Example
+from capxai_core.errors import DataError
 from capxai_core.evaluate.records import work
+from capxai_core.evaluate.results import forget_tables_of_others
 from capxai_core.evaluate.support import object_words, say
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.files import atomic
@@ -19,6 +21,7 @@ from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
 from capxai_core.training.captioning import train_captioner
+from capxai_core.training.card import fingerprint
 from capxai_core.training.features import FeatureCache
 from capxai_core.training.inference import Weighting, describe, explained_training_set, weights_of
 from capxai_core.training.recipe import Recipe
@@ -34,8 +37,8 @@ VARIANTS = {
     **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.01, 0.1, 0.3)},
 }
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
-# tuned with the weights of that part, the default beside it, one seed each.
-READINGS = {name: VARIANTS[name] for name in VARIANTS if "max|E|" in name} | {"share, λ = 0.03": ARMS["lrp"]}
+# tuned with the weights of that part, one seed each.
+READINGS = ("mean(E) / max|E|", "mean(E) / max|E|, λ = 0.03", "share, λ = 0.03")
 SLOWER = 0.1  # of the learning rate that the model was trained with
 EPOCHS = 3  # of the arms `FURTHER`, with as many seeds as the variants have: weights are made anew before each
 FURTHER = ("original", "lrp")
@@ -63,17 +66,27 @@ def tune(
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
+    clothes = clothing_words(model.profile)
+    subset = {e.name for e in clothing_subset(test, clothes)}
+    if not train or not subset:
+        raise DataError("tuning needs training images, and test images whose captions name a garment but no shirt")
     # Here, before processes that read them would write them at the same time.
     cache = runs.parent.parent / "features"
     FeatureCache(model.encoder, examples, cache).fill(accelerator())
     if recipe.flips:
         FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
-    mapped = maps > 0 and not variants
+    maps = 0 if variants else min(maps, len(train))
+    known = {**VARIANTS, "share, λ = 0.03": ARMS["lrp"]}
+    readings = {f"{name}, {maps} images": known[name] for name in READINGS} if maps else {}
     words = explained_training_set(model, train, runs / "explained", provenance, variants > 0, jobs)
-    few = explained_training_set(model, train[:maps], runs / "mapped", provenance, True, jobs) if mapped else words
+    mapped = runs / f"mapped-{maps}"
+    few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words
+    asked = {"seeds": seeds, "variants": variants, "maps": maps}
+    options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
+    command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
     tasks = [
-        partial(_tuned, model, examples, test, recipe, of, name, weighting, seed, runs, provenance, epochs)
-        for chosen, n, of in ((ARMS, seeds, words), (VARIANTS, variants, words), (READINGS, int(mapped), few))
+        partial(_tuned, command, model, examples, test, recipe, of, name, weighting, seed, runs, provenance, epochs)
+        for chosen, n, of in ((ARMS, seeds, words), (VARIANTS, variants, words), (readings, 1, few))
         for seed in range(1, n + 1)
         for name, weighting in chosen.items()
         for epochs in (EPOCHS if seed <= variants and name in FURTHER else 1,)
@@ -81,8 +94,7 @@ def tune(
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
     tasks.insert(0, partial(_judged, model, test, "pretrained", 0, runs, provenance["weights"]))
     rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
-    clothes = clothing_words(model.profile)
-    kept = rows["image"].isin({e.name for e in clothing_subset(test, clothes)})
+    kept = rows["image"].isin(subset)
     main = rows["arm"].isin([*ARMS, "pretrained"])
     later = rows["arm"].str.contains(", epoch ")
     tables = {
@@ -96,20 +108,14 @@ def tune(
         tables["fine_tuning_variants"] = tuning_table(rows[kept & ~later & (some | ~main)])
         tables["fine_tuning_variants_all"] = tuning_table(rows[~later & (some | ~main)])
         tables["fine_tuning_epochs"] = tuning_table(rows[some | later])
-    if mapped:
-        beside = rows["arm"].isin(["original", *READINGS]) & (rows["seed"] <= 1)
+    if maps:
+        beside = rows["arm"].isin(["original", *readings]) & (rows["seed"] <= 1)
         tables["fine_tuning_readings"] = tuning_table(rows[beside])
+    forget_tables_of_others(results, "fine_tuning", provenance["weights"])
     for name, table in tables.items():
         with atomic(results / f"{name}.csv") as unfinished:
             table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
-    made = {
-        **provenance,
-        "seeds": seeds,
-        "variants": variants,
-        "maps": maps,
-        "test_images": len(test),
-        "lr": recipe.lr * SLOWER,
-    }
+    made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
     with atomic(results / "fine_tuning.json") as unfinished:
         unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return tables
@@ -130,6 +136,7 @@ def costs(model: Captioner, examples: Sequence[Example]) -> pd.DataFrame:
 
 
 def _tuned(
+    command: str,
     model: Captioner,
     examples: Sequence[Example],
     test: Sequence[Example],
@@ -148,7 +155,6 @@ def _tuned(
     from that model's captions and explanations.
     """
     found, cache, before = [], runs.parent.parent / "features", str(provenance["weights"])
-    command = f"capxai tune --profile {model.profile} --model {model.architecture}"
     for epoch in range(1, epochs + 1):
         arm = name if epoch == 1 else f"{name}, epoch {epoch}"
         folder = runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
@@ -177,7 +183,7 @@ def _tuned(
 
 
 def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
-    kept = folder / f"judged-{weights[:12]}.parquet"
+    kept = folder / f"judged-{weights[:12]}-{fingerprint(test)[:12]}.parquet"
     if not kept.is_file():
         said, profile = list(say(model.to(accelerator()), test)), model.profile
         rows = tuning_rows(test, said, clothing_words(profile), object_words(profile))
