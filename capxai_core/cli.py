@@ -80,7 +80,7 @@ def train(
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
     root = data_root(data) if chosen.needs_data else Path()
     changes = {"seed": seed} | ({"epochs": epochs} if epochs else {})
-    recipe = Recipe(**{**chosen.recipe_of(model).model_dump(), **changes})
+    recipe = Recipe(**{**chosen.recipe.model_dump(), **changes})
     folder = out or Path("runs") / profile / model
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
@@ -220,8 +220,7 @@ def tune(
     examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
-    recipe = chosen.recipe_of(model)
-    run_arms(captioner, examples, recipe, provenance, runs, results, seeds, variants, maps, jobs or processes())
+    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, seeds, variants, maps, jobs or processes())
     print(results / "fine_tuning.csv")
 
 

@@ -203,6 +203,15 @@ def test_annotations_and_data_folder_count_as_inputs(root: Path, monkeypatch: py
     assert [seen.index(found) for found in seen] == [0, 1, 2, 2, 4, 5, 6, 6]
 
 
+@pytest.mark.parametrize("kept", ["results/scenes/adaptive/quality.json", "runs/scenes/other/captioner.safetensors"])
+def test_what_other_models_say_counts_too(root: Path, kept: str) -> None:
+    chosen = {"profile": "scenes", "model": "grid_td"}
+    before = identify_inputs(chosen, root)
+    (root / kept).parent.mkdir(parents=True)
+    (root / kept).write_text("{}")
+    assert identify_inputs(chosen, root) != before
+
+
 @given(seed=st.integers(), rate=st.floats(allow_nan=False), name=st.text(), quick=st.booleans(), sizes=SIZES)
 def test_every_value_survives_the_command_line(
     seed: int, rate: float, name: str, quick: bool, sizes: tuple[int, ...]

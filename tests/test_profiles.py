@@ -84,6 +84,19 @@ def test_flickr30k_is_read_like_flickr8k(data):
     }
 
 
+def test_no_photograph_that_a_captioner_was_trained_on_is_judged_though_another_profile_holds_it(data):
+    shutil.copytree(data / "flickr8k", data / "flickr30k")
+    table = data / "flickr30k" / "dataset_flickr8k.json"
+    content = json.loads(table.read_text())
+    for i, image in enumerate(content["images"]):
+        new = f"{i}_0a1b.jpg"
+        (data / "flickr30k" / "images" / image["filename"]).rename(data / "flickr30k" / "images" / new)
+        image.update(filename=new, split="test")
+    table.with_name("dataset_flickr30k.json").write_text(json.dumps(content))
+    judged, _ = evaluation_examples("flickr30k", 9, trained="flickr8k")
+    assert [e.name for e in judged] == ["1_0a1b.jpg", "2_0a1b.jpg"]  # the first is in Flickr8k's training set
+
+
 def test_coco_is_split_as_the_paper_does():
     names = [f"{i:012}.jpg" for i in range(118_287)]
     splits = split_training(names)

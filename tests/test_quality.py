@@ -1,5 +1,6 @@
 """Caption metrics of a whole split: of the model's own captions, and kept."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,17 @@ def test_quality_is_that_of_the_models_own_captions_and_is_kept(few: None, tmp_p
     pd.testing.assert_frame_equal(table, own)
     kept = pd.read_csv(tmp_path / "scenes" / "adaptive" / "quality_val.csv")
     assert list(kept["metric"]) == list(own["metric"]) and set(kept["n"]) == {5}
+
+
+def test_what_was_found_of_other_weights_goes_and_what_is_of_these_stays(few: None, tmp_path: Path) -> None:
+    place = tmp_path / "scenes" / "adaptive"
+    place.mkdir(parents=True)
+    (place / "quality_test.csv").touch()
+    (place / "quality.json").write_text(json.dumps({"weights": "0" * 64}))
+    caption_quality("scenes/adaptive", "val", results=tmp_path)
+    assert {path.name for path in place.iterdir()} == {"quality.json", "quality_val.csv"}
+    caption_quality("scenes/adaptive", "train", results=tmp_path)
+    assert (place / "quality_val.csv").is_file()
 
 
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 from small import picture
 
 import capxai_core as cx
@@ -87,6 +88,8 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch, 
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "cut", **changes)
     monkeypatch.undo()
+    # half a training is nobody's model
+    assert [path.name for path in (tmp_path / "cut").glob("*.safetensors")] == [captioning.UNFINISHED]
     path, _ = train(tmp_path / "cut", **changes)
     whole, cut = last_weights(tmp_path / "whole"), last_weights(tmp_path / "cut")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
@@ -96,6 +99,17 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch, 
     assert (tmp_path / "cut" / "curves.png").stat().st_size > 1000
     card = (tmp_path / "cut" / "captioner.md").read_text()
     assert "--profile test --model grid_td --seed 1" in card and hashlib.sha256(path.read_bytes()).hexdigest() in card
+
+
+def test_a_second_process_waits_for_the_features(tmp_path, monkeypatch):
+    def taken(self, device):
+        with pytest.raises(Timeout):
+            FileLock(self.folder / "filling.lock", timeout=0).acquire()
+        return fill(self, device)
+
+    fill = FeatureCache._fill
+    monkeypatch.setattr(FeatureCache, "_fill", taken)
+    train(tmp_path, epochs=1)
 
 
 def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):

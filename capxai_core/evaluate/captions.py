@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,7 +66,7 @@ def image_scores(
     """
     truth, said = _texts(references, hypotheses)
     found: dict[str, np.ndarray] = {}
-    for of in (_meteor_each, _rouge, _cider):
+    for of in (partial(_meteor, each=True), _rouge, _cider):
         with suppress(NotComputed):
             found |= {name: np.asarray(values, dtype=float) for name, values in of(truth, said).items()}
     return found
@@ -107,22 +108,13 @@ def _bleu(truth: Texts, said: Texts) -> Measured:
     return dict(zip(BLEU, values, strict=True))
 
 
-def _meteor(truth: Texts, said: Texts) -> Measured:
-    return {"METEOR": _java_meteor(truth, said)[0]}
-
-
-def _meteor_each(truth: Texts, said: Texts) -> Measured:
-    return {"METEOR": _java_meteor(truth, said)[1]}
-
-
-def _java_meteor(truth: Texts, said: Texts) -> tuple[float, list[float]]:
+def _meteor(truth: Texts, said: Texts, each: bool = False) -> Measured:
     from pycocoevalcap.meteor.meteor import Meteor
 
     with patch.dict(os.environ, PATH=_path_with_java(), JDK_JAVA_OPTIONS="-Dfile.encoding=UTF-8"):
         program = Meteor()
     try:
-        together, each = program.compute_score(truth, said)
-        return together, each
+        return {"METEOR": program.compute_score(truth, said)[int(each)]}
     except (OSError, ValueError) as error:
         raise NotComputed(f"its Java program failed ({error})") from None
     finally:

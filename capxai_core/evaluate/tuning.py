@@ -127,8 +127,7 @@ def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.Dat
             row |= {"value": value if np.isfinite(value) else None, "low": ends[0], "high": ends[1]}
             row |= {"n": int(part[under].sum()) if under else len(part), "images": part["image"].nunique()}
             found.append(row | {"seeds": part["seed"].nunique(), "note": "" if np.isfinite(value) else "nothing said"})
-    columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found)
 
 
 def by_strength(table: pd.DataFrame) -> pd.DataFrame:

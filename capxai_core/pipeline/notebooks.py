@@ -122,11 +122,13 @@ def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
         found: list[Any] = []
         if profile.needs_data:
             folder = data_root(None)
-            annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).glob("*.json"))]
+            annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).rglob("*.json"))]
             found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
-        weights = find_weights(f"{profile.name}/{values['model']}")
-        results = sorted([*Path("results").glob("*/*/*.csv"), *Path("results").glob("*/*/photographs/*")])
-        return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in (weights, *results))]
+        find_weights(f"{profile.name}/{values['model']}")
+        kept = (path for folder in ("runs", "results") for path in sorted(Path(folder).glob("*/*/*")))
+        files = [path for path in kept if path.suffix in (".csv", ".json") or path.name == "captioner.safetensors"]
+        files += sorted(Path("results").glob("*/*/photographs/*"))
+        return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)]
 
 
 def fingerprint(text: str, parameters: Mapping[str, Any], inputs: Sequence[Any]) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -37,7 +36,6 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     with atomic(folder / f"quality_{split}.csv") as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
     with atomic(folder / "quality.json") as unfinished:
-        made: dict[str, Any] = {"model": name, "weights": digest}
-        made["trained"] = read_metadata(weights, "captioner")["trained"]
+        made = {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
         unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return table

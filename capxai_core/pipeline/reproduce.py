@@ -1,5 +1,6 @@
 """A profile from beginning to end: each step is a command of its own, which goes on where it was interrupted."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -70,7 +71,9 @@ def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> 
     `CapxaiError` names the step that failed; `KeyboardInterrupt` where it was interrupted.
     """
     console = Console(stderr=True)
-    spent: dict[str, dict[str, float]] = json.loads(record.read_text()) if record.is_file() else {}
+    spent: dict[str, dict[str, float]] = {}
+    with contextlib.suppress(OSError, ValueError):  # none yet, or damaged: only the times spent are lost
+        spent = json.loads(record.read_text())
     environment = dict(os.environ) | ({"CAPXAI_DATA": str(data)} if data else {})
     for i, step in enumerate(steps):
         console.print(overview(steps, spent, i))

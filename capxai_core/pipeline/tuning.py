@@ -38,7 +38,7 @@ VARIANTS = {
 }
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
 # tuned with the weights of that part, one seed each.
-READINGS = ("mean(E) / max|E|", "mean(E) / max|E|, λ = 0.03", "share, λ = 0.03")
+READINGS = {name: VARIANTS[name] for name in VARIANTS if "max|E|" in name} | {"share, λ = 0.03": ARMS["lrp"]}
 SLOWER = 0.1  # of the learning rate that the model was trained with
 EPOCHS = 3  # of the arms `FURTHER`, with as many seeds as the variants have: weights are made anew before each
 FURTHER = ("original", "lrp")
@@ -76,8 +76,7 @@ def tune(
     if recipe.flips:
         FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
     maps = 0 if variants else min(maps, len(train))
-    known = {**VARIANTS, "share, λ = 0.03": ARMS["lrp"]}
-    readings = {f"{name}, {maps} images": known[name] for name in READINGS} if maps else {}
+    readings = {f"{name}, {maps} images": of for name, of in READINGS.items()} if maps else {}
     words = explained_training_set(model, train, runs / "explained", provenance, variants > 0, jobs)
     mapped = runs / f"mapped-{maps}"
     few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words

@@ -32,6 +32,7 @@ from capxai_core.training.recipe import Recipe
 
 Weights = Mapping[str, Tensor]  # of the scores of an image's captions, by its name: eq. (14)
 Batch = tuple[Tensor, Tensor, Tensor | None]
+UNFINISHED = "best-so-far.safetensors"  # what commands load by a profile's name appears when the training has ended
 
 
 class CaptionTraining(L.LightningModule):
@@ -149,7 +150,7 @@ class Keeper(Callback):
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
             whole = module.captioner[0]
             kept = Captioner(whole.encoder, module.judged, whole.vocabulary, whole.architecture, whole.profile)
-            save_captioner(kept, self.folder / "captioner.safetensors", trained, module.recipe.half)
+            save_captioner(kept, self.folder / UNFINISHED, trained, module.recipe.half)
         write_log(module.history, self.folder)
         with atomic(self.folder / "last.ckpt") as partial:
             trainer.save_checkpoint(partial)
@@ -174,8 +175,8 @@ def train_captioner(
     start: a captioner to go on from, instead of from nothing; weights: of the scores, eq. (14), and weighting tells
     them from others. made_by: the command for the model card, where it is not `capxai train`.
 
-    Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: captioner.safetensors (best epoch) with
-    its model card, last.ckpt, log.csv, curves.png; features go to `cache`.
+    Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: last.ckpt, log.csv, curves.png, in the end
+    captioner.safetensors (best epoch) with its model card; features go to `cache`.
     """
     train = [e for e in examples if e.split == "train"]
     judged = [e for e in examples if e.split == "val"][: recipe.val_images]
@@ -229,6 +230,8 @@ def train_captioner(
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
     path = folder / "captioner.safetensors"
+    if (folder / UNFINISHED).is_file():
+        (folder / UNFINISHED).replace(path)
     best = max(module.history, key=lambda row: row["cider"])
     facts = {
         "validation CIDEr-D": f"{best['cider']:.3f} ({len(judged)} images, beam {recipe.beam_size}, chosen on these)",
@@ -239,7 +242,8 @@ def train_captioner(
         "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
     }
-    command = made_by or f"capxai train --profile {profile} --model {architecture} --seed {recipe.seed}"
+    options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {recipe.epochs}"
+    command = made_by or f"capxai train {options}"
     write_card(path, f"{profile}/{architecture}{', tuned' if start else ''}", profile, command, facts)
     return path
 

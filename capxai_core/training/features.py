@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from rich.progress import Progress
 from torch import Tensor
 
@@ -39,8 +40,13 @@ class FeatureCache:
         self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
 
     def fill(self, device: torch.device) -> None:
-        """Compute what is missing, with progress. Raises what decoding an image raises."""
+        """Compute what is missing, with progress; a second process waits for the first. Raises what decoding raises."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "filling.lock"):
+            self._fill(device)
+        self.store = np.load(self.folder / "features.npy", mmap_mode="r")
+
+    def _fill(self, device: torch.device) -> None:
         counter = self.folder / "done.json"
         path = self.folder / "features.npy"
         done = _count(counter) if path.is_file() else 0
@@ -63,7 +69,6 @@ class FeatureCache:
                         partial.write_text(json.dumps({"images": start + len(images)}))
                 progress.update(task, advance=len(images))
         self.encoder.to(home)
-        self.store = np.load(path, mmap_mode="r")
 
     def __getitem__(self, names: Sequence[str]) -> Tensor:
         """A of the named images, (n, C, grid, grid) float32."""
