@@ -76,11 +76,8 @@ class Captioner(Explainable):
         return Unrolled(torch.stack(fused, 1), torch.stack(attention, 1), torch.stack(beta, 1))
 
 
-def save_captioner(model: Captioner, path: Path, trained: dict[str, Any], half: bool = False) -> None:
-    """Write decoder and vocabulary as one safetensors file (atomically); the encoder is named by its fingerprint.
-
-    half: round the weights to float16, for a file of half the size.
-    """
+def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> None:
+    """Write decoder and vocabulary as one safetensors file (atomically); the encoder is named by its fingerprint."""
     content = {
         "architecture": model.architecture,
         "profile": model.profile,
@@ -90,8 +87,7 @@ def save_captioner(model: Captioner, path: Path, trained: dict[str, Any], half: 
         "encoder_fingerprint": model.encoder.fingerprint(),
         "trained": trained,
     }
-    weights = {name: w.half() if half else w for name, w in model.decoder.state_dict().items()}
-    write_tensors(path, weights, {"captioner": json.dumps(content)})
+    write_tensors(path, dict(model.decoder.state_dict()), {"captioner": json.dumps(content)})
 
 
 def save_encoder(encoder: Encoder, path: Path, trained: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from capxai_core.training.recipe import Recipe
 
 SCENES = {"train": 6000, "val": 500, "test": 150, "counter": 450}
 # On photographs over-fitting begins after a few epochs; each of these three puts it off.
-PHOTOGRAPHS = Recipe(lr=1e-3, decay=0.8, average=0.998, smoothing=0.1, flips=True, half=True)
+PHOTOGRAPHS = Recipe(lr=1e-3, decay=0.8, average=0.998, smoothing=0.1, flips=True)
 
 
 @dataclass(frozen=True)

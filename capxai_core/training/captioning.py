@@ -150,7 +150,7 @@ class Keeper(Callback):
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
             whole = module.captioner[0]
             kept = Captioner(whole.encoder, module.judged, whole.vocabulary, whole.architecture, whole.profile)
-            save_captioner(kept, self.folder / UNFINISHED, trained, module.recipe.half)
+            save_captioner(kept, self.folder / UNFINISHED, trained)
         write_log(module.history, self.folder)
         with atomic(self.folder / "last.ckpt") as partial:
             trainer.save_checkpoint(partial)

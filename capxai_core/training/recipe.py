@@ -25,7 +25,6 @@ class Recipe(BaseModel):
     average: float = Field(default=0.0, ge=0, lt=1, description="a step's memory of the mean weights judged; 0: none")
     flips: bool = Field(default=False, description="every other time, an image is seen mirrored")
     clip: float = Field(default=2.0, description="norm to which gradients are clipped")
-    half: bool = Field(default=False, description="the weights kept are rounded to half precision")
     val_images: int = Field(default=500, description="validation images captioned after every epoch")
     beam_size: int = 3
     seed: int = Field(default=1, ge=0, lt=2**31)
