@@ -4,10 +4,15 @@ import hashlib
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import capxai_core as cx
-from capxai_core.models.captioner import find_weights
+from capxai_core.models.captioner import find_weights, read_metadata
+from capxai_core.pipeline.profiles import PROFILES
+from capxai_core.training.recipe import Recipe
+
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def results(folder: Path, model: str, weights: str) -> Path:
@@ -55,3 +60,18 @@ def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> 
     (tmp_path / "scenes" / "grid_td").mkdir(parents=True)  # begun, and not finished
     with pytest.raises(cx.DataError, match="no results here; make them with capxai evaluate --profile scenes"):
         cx.load_results("scenes", "grid_td", tmp_path)
+
+
+@pytest.mark.parametrize("weights", sorted(RESULTS.glob("*/*/captioner.safetensors")), ids=lambda p: p.parent.name)
+def test_numbers_of_photographs_come_with_the_weights_they_are_of(weights: Path) -> None:
+    profile, model = weights.parts[-3:-1]
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    made = [*weights.parent.glob("*.json"), *RESULTS.glob(f"*/{profile}-{model}/*.json")]
+    assert {json.loads(path.read_text())["weights"] for path in made} == {digest}
+    assert digest in weights.with_suffix(".md").read_text()
+    log = pd.read_csv(weights.with_name("log.csv"))
+    trained = read_metadata(weights, "captioner")["trained"]
+    assert log["cider"].max() == pytest.approx(trained["val_cider"]) and trained["epoch"] in set(log["epoch"])
+    unchosen = {"seed", "epochs"}  # by the profile: the command says them
+    recipe = PROFILES[profile].recipe.model_dump(exclude=unchosen)
+    assert Recipe(**trained["recipe"]).model_dump(exclude=unchosen) == recipe

@@ -12,7 +12,7 @@ from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.records import read_records
 from capxai_core.models.captioner import DECODERS, find_weights
 
-OTHERS = ("fine_tuning", "quality")  # tables of `capxai tune` and `quality`, with a provenance each
+OTHERS = ("fine_tuning", "quality", "log")  # tables of other commands: `capxai tune`, `quality`, `train`
 
 
 @dataclass(frozen=True)
