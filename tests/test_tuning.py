@@ -209,9 +209,9 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert json.loads((tmp_path / "one" / "tables" / "fine_tuning.json").read_text())["seeds"] == 2
 
     mapped = run("one", maps=3)["fine_tuning_readings"]
-    assert list(dict.fromkeys(mapped.arm)) == ["original", *(f"{name}, 3 images" for name in pipeline.READINGS)]
+    assert list(dict.fromkeys(mapped.arm)) == ["original", *(f"3 images, {name}" for name in pipeline.READINGS)]
     fewer = run("one", maps=2)["fine_tuning_readings"]
-    assert set(fewer.arm) == {"original", *(f"{name}, 2 images" for name in pipeline.READINGS)}
+    assert set(fewer.arm) == {"original", *(f"2 images, {name}" for name in pipeline.READINGS)}
     few = pd.concat(pd.read_parquet(p) for p in (tmp_path / "one").rglob("mapped-3/part-*/words.parquet"))
     assert set(few.image) <= {e.name for e in examples[:3]} and few.relative.abs().max() <= 1
     cost = pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_cost.csv")

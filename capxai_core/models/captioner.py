@@ -155,8 +155,9 @@ def find_weights(name: str | Path) -> Path:
     candidates = [Path(name), *(place / "captioner.safetensors" for place in here), PRETRAINED / f"{name}.safetensors"]
     found = next((path for path in candidates if os.path.isfile(path)), None)  # False, too, for an over-long name
     if found is None:
-        weights = sorted(p for p in PRETRAINED.glob("*/*.safetensors") if p.stem != "encoder")
-        shipped = ", ".join(f"{p.parent.name}/{p.stem}" for p in weights)
+        weights = [p.with_suffix("") for p in sorted(PRETRAINED.glob("*/*.safetensors")) if p.stem != "encoder"]
+        weights += [p.parent for p in sorted(Path("results").glob("*/*/captioner.safetensors"))]
+        shipped = ", ".join(f"{p.parent.name}/{p.name}" for p in weights)
         raise ModelError(
             f"no captioner '{name}': neither a weights file, nor trained under runs/{name}, nor shipped ({shipped}). "
             "Train one with: capxai train --profile scenes|flickr8k … --model grid_td"

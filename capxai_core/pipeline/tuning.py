@@ -76,7 +76,7 @@ def tune(
     if recipe.flips:
         FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
     maps = 0 if variants else min(maps, len(train))
-    readings = {f"{name}, {maps} images": of for name, of in READINGS.items()} if maps else {}
+    readings = {f"{maps} images, {name}": of for name, of in READINGS.items()} if maps else {}
     words = explained_training_set(model, train, runs / "explained", provenance, variants > 0, jobs)
     mapped = runs / f"mapped-{maps}"
     few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words
