@@ -92,8 +92,8 @@ cx.figure_words(drawn, [ex], [0])
 # ## Without a notebook
 #
 # ```bash
-# capxai explain photo.jpg --model flickr8k/grid_td --out page.html   # one page, works offline and in an e-mail
-# capxai explain holiday/ --model flickr8k/grid_td --out gallery      # a gallery and words.csv
+# capxai explain photo.jpg --model flickr8k/adaptive --out page.html  # one page, works offline and in an e-mail
+# capxai explain holiday/ --model flickr8k/adaptive --out gallery     # a gallery and words.csv
 # capxai explain photo.jpg --caption "a dog runs on the beach"        # your words instead of the model's
 # ```
 #
