@@ -319,6 +319,5 @@ def _legend(figure: Any, ax: Any) -> None:
     handles, names = ax.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))
     if entries:
-        figure.legend(
-            entries.values(), entries.keys(), fontsize=9, loc="outside lower center", ncols=min(3, len(entries))
-        )
+        columns = min(3, len(entries), max(1, 96 // (4 + max(map(len, entries)))))
+        figure.legend(entries.values(), entries.keys(), fontsize=9, loc="outside lower center", ncols=columns)
