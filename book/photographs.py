@@ -60,8 +60,8 @@ quality = of_profiles(results, "quality_test").dropna(subset="value")
 cx.table_intervals(quality.assign(of=quality["model"].map(name_of)), "metric", "of", "Test photographs of Flickr8k")
 
 # %% [markdown]
-# How the trainings went, on the 500 photographs that choose the epoch: the ones kept, of seed 1, and what else was tried
-# (in float32: on a processor that has no bfloat16).
+# How the trainings went, on the 500 photographs that choose the epoch: the ones kept, of seed 1, and what else was
+# tried (in float32: on a processor that has no bfloat16).
 
 # %% tags=["hide-input"] made="capxai train --profile flickr8k, the seed named at each line"
 kept = of_profiles(results, "log").assign(run="kept")
