@@ -31,7 +31,8 @@ seed = 1
 #
 # `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
 # two cores; the models of [](4c_improving) and their tables by `make tune`, in as long again. Numbers of photographs
-# come from the steps of `capxai reproduce --profile flickr8k`, in a day. What these make comes with the project.
+# come from the steps of `capxai reproduce --profile flickr8k`, in a day. What these make comes with the project, and so
+# do captioners that they are of, as `runs/` had them: weights, card and log (`results/flickr8k`).
 #
 # ## The weights
 
