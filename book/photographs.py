@@ -71,9 +71,9 @@ cx.figure_curves(trainings, "epoch", "of", ("epoch", "CIDEr-D of 500 validation 
 
 # %% [markdown]
 # A training can be repeated to the last bit. On another machine, with the same kind of processor,
-# `OMP_NUM_THREADS=1 capxai train --profile flickr8k --model adaptive --seed 1` gave the very file that these numbers
-# are of and that comes with them (`results/flickr8k/adaptive/captioner.safetensors`). Seeds alone differ by as much as
-# the recipes tried, so that one training says little of a recipe.
+# `OMP_NUM_THREADS=1 capxai train --profile flickr8k --model adaptive --seed 1`, and grid-TD likewise, gave the very
+# files that these numbers are of and that come with them (`results/flickr8k/*/captioner.safetensors`). Seeds alone
+# differ by as much as the recipes tried, so that one training says little of a recipe.
 #
 # ## Seven photographs
 #
