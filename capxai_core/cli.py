@@ -91,9 +91,7 @@ def train(
 @app.command()
 def explain(
     photo: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.", show_default=False)],
-    model: Annotated[
-        str, typer.Option(help="profile/model, e.g. flickr8k/grid_td, or a weights file.")
-    ] = "scenes/grid_td",
+    model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/adaptive, or a file.")] = "scenes/grid_td",
     out: Annotated[
         Path | None, typer.Option(help="Page to write, or folder for a folder; default: named after the input.")
     ] = None,
@@ -200,9 +198,7 @@ def tune(
     model: Annotated[str, typer.Option(help="adaptive (the paper's) or grid_td.")] = "adaptive",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
     variants: Annotated[int, typer.Option(min=0, help="Runs of each other reading of eq. (15).")] = 0,
-    maps: Annotated[
-        int, typer.Option(min=0, help="Training images to make maps of, for the reading that needs them.")
-    ] = 0,
+    maps: Annotated[int, typer.Option(min=0, help="Training images to map, for a reading that needs it.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,

@@ -90,6 +90,15 @@ def test_photographs_are_explained_and_read_back(tmp_path: Path, monkeypatch: py
     ]
 
 
+def test_interrupted_photographs_leave_none_of_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = dict.fromkeys(("one", "two"), PHOTOGRAPHS["coffee"])
+    monkeypatch.setattr(package, "PHOTOGRAPHS", two)
+    for name in two:
+        (tmp_path / f"{name}.safetensors").write_text("another model's")
+    next(explain_photographs(captioner(2), tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["one.safetensors"]
+
+
 def test_a_photograph_whose_package_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "PHOTOGRAPHS", {"x": "no_such_package.data/x.png"})
     with pytest.raises(cx.DataError, match=r"no_such_package.data: pip install"):

@@ -62,9 +62,10 @@ def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> 
         cx.load_results("scenes", "grid_td", tmp_path)
 
 
-@pytest.mark.parametrize("weights", sorted(RESULTS.glob("*/*/captioner.safetensors")), ids=lambda p: p.parent.name)
-def test_numbers_of_photographs_come_with_the_weights_they_are_of(weights: Path) -> None:
-    profile, model = weights.parts[-3:-1]
+@pytest.mark.parametrize("model", ["adaptive", "grid_td"])
+def test_numbers_of_photographs_come_with_the_weights_they_are_of(model: str) -> None:
+    profile = "flickr8k"
+    weights = RESULTS / profile / model / "captioner.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     made = [*weights.parent.glob("*.json"), *RESULTS.glob(f"*/{profile}-{model}/*.json")]
     assert {json.loads(path.read_text())["weights"] for path in made} == {digest}

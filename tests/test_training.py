@@ -108,6 +108,8 @@ def test_a_second_process_waits_for_the_features(tmp_path, monkeypatch):
     fill = FeatureCache._fill
     monkeypatch.setattr(FeatureCache, "_fill", taken)
     train(tmp_path, epochs=1)
+    with FileLock(next(tmp_path.rglob("filling.lock")), timeout=0):
+        pass  # nobody holds it afterwards
 
 
 def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):

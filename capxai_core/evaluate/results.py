@@ -78,8 +78,7 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
         return results
     if made_with["weights"] != hashlib.sha256(weights.read_bytes()).hexdigest():
         of = found.name if trained_on(found) == profile else made_with["model"]
-        told = f"results of other weights than {made_with['model']} has now; {make} --model {of} makes them anew"
-        raise DataError(f"{found}: {told}")
+        raise DataError(f"{found}: of other weights than {made_with['model']} has now; {make} --model {of} helps")
     return results
 
 

@@ -110,6 +110,9 @@ def _as_type_of(default: Any, given: Any, what: str) -> Any:
     return value
 
 
+INPUTS = ("runs/*/*/captioner.safetensors", "results/*/*/*.*", "results/*/*/photographs/*")
+
+
 def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
     """What identifies the weights, data and results behind a chapter's `profile` and `model`; nothing without both.
 
@@ -125,9 +128,7 @@ def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
             annotations = [(str(path), path.stat()) for path in sorted((folder / profile.name).rglob("*.json"))]
             found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
         find_weights(f"{profile.name}/{values['model']}")
-        kept = (path for folder in ("runs", "results") for path in sorted(Path(folder).glob("*/*/*")))
-        files = [path for path in kept if path.suffix in (".csv", ".json") or path.name == "captioner.safetensors"]
-        files += sorted(Path("results").glob("*/*/photographs/*"))
+        files = sorted(path for pattern in INPUTS for path in Path().glob(pattern))
         return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)]
 
 

@@ -3,13 +3,14 @@
 import contextlib
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from rich.progress import Progress
 from torch import Tensor
 
@@ -42,8 +43,16 @@ class FeatureCache:
     def fill(self, device: torch.device) -> None:
         """Compute what is missing, with progress; a second process waits for the first. Raises what decoding raises."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "filling.lock"):
+        lock = FileLock(self.folder / "filling.lock")
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            logging.getLogger(__name__).warning("waiting for another process, which fills %s", self.folder)
+            lock.acquire()
+        try:
             self._fill(device)
+        finally:
+            lock.release()
         self.store = np.load(self.folder / "features.npy", mmap_mode="r")
 
     def _fill(self, device: torch.device) -> None:

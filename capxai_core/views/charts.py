@@ -98,7 +98,10 @@ def of_models(results: Results, table: str) -> pd.DataFrame:
 
 
 def of_profiles(results: Results, table: str) -> pd.DataFrame:
-    """A table of each model and profile that has it, with columns `profile` and `model`; the results' own first."""
+    """A table of each model and profile that has it; the results' own first.
+
+    With columns `profile` and `model`, and `of`, which names both for readers.
+    """
     root = results.folder.parents[1]
     found = [part for name in evaluated_profiles(root, results.profile) for part in _read(root / name, name, table)]
     return pd.concat(found or [results[table]], ignore_index=True)
@@ -109,7 +112,7 @@ def _read(folder: Path, profile: str, table: str) -> list[pd.DataFrame]:
     for model, place in evaluated(folder).items():
         told = profile if trained_on(place) == profile else f"{profile} by {trained_on(place)}’s"
         if table in (of := Results(profile, model, place)):
-            found.append(of[table].assign(profile=told, model=model))
+            found.append(of[table].assign(profile=told, model=model, of=f"{told}, {name_of(model)}"))
     return found
 
 
