@@ -104,6 +104,8 @@ by_word.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).set_uuid("by-word"
 # %% tags=["hide-input"]
 results = cx.load_results(profile, model)
 cost = results.get("fine_tuning_cost", pd.DataFrame(columns=["reading", "captions_per_s", "n"]))
+cost = cost.replace({"mean_relevance": "without maps", "maps": "with maps"})
+cost.columns = ["", "captions a second", "captions timed"]
 cost.style.format(precision=1).hide().set_uuid("cost")
 
 # %% [markdown]
