@@ -101,10 +101,10 @@ Markdown("\n\n".join(parts))
 #
 # The same commands on test photographs of Flickr8k and on a sample of COCO ([](photographs)): Flickr8k's shirts are
 # made up as often, and LRP's two scores tell right from made-up words as well as printed. Three things come out as the
-# paper says, and not as above: LRP lies on the objects better than attention at equal resolution as well, for the one
-# captioner tried; the word it ranks first matters more to *is* than one at random; and its mean, not divided by the
+# paper says, and not as above: LRP lies on the objects better than attention at equal resolution as well, in both
+# captioners; the word it ranks first matters more to *is* than one at random; and its mean, not divided by the
 # largest value, tells right from wrong uses of one word, though no better than the probability that the model gave the
-# word.
+# word, to which it adds very little.
 #
 # ## What remains open
 #
