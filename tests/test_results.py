@@ -27,6 +27,8 @@ def test_a_table_is_read_with_empty_texts_as_empty(tmp_path: Path) -> None:
     weights = hashlib.sha256(find_weights("scenes/grid_td").read_bytes()).hexdigest()
     found = cx.load_results("scenes", "grid_td", results(tmp_path, "scenes/grid_td", weights))
     assert list(found["captions"]["note"]) == ["", "not computed"] and found["captions"]["value"][0] == 0.2
+    (found.folder / "auc.csv").write_text("word,value\n,0.6\n,0.7\n")  # no word was said often enough to stand alone
+    assert list(found["auc"]["word"]) == ["", ""]
     assert found.provenance["images"] == 5 and "captions" in found and "masking" not in found
     with pytest.raises(cx.DataError, match="no table 'masking'; it has captions"):
         found["masking"]

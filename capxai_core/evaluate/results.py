@@ -32,7 +32,7 @@ class Results:
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv")))
             raise DataError(f"{self.folder}: holds no table '{table}'; it has {known or 'none, being unfinished'}")
-        found: pd.DataFrame = pd.read_csv(path)
+        found: pd.DataFrame = pd.read_csv(path, dtype={"word": str})  # it may be empty in all rows
         texts = found.select_dtypes(include=["object", "string"]).columns
         return found.assign(**{name: found[name].fillna("") for name in texts})
 
@@ -104,7 +104,5 @@ def trained_on(place: Path) -> str:
 
 def evaluated_profiles(root: Path, first: str) -> list[str]:
     """The profiles that have results in a folder of results, `first` before the others."""
-    others = sorted(
-        place.name for place in root.iterdir() if place.name != first and place.is_dir() and evaluated(place)
-    )
-    return [first, *others]
+    found = {place.name for place in root.iterdir() if place.is_dir() and evaluated(place)}
+    return [first, *sorted(found - {first})]
