@@ -30,7 +30,7 @@ def test_a_table_is_read_with_empty_texts_as_empty(tmp_path: Path) -> None:
     (found.folder / "auc.csv").write_text("word,value\n,0.6\n,0.7\n")  # no word was said often enough to stand alone
     assert list(found["auc"]["word"]) == ["", ""]
     assert found.provenance["images"] == 5 and "captions" in found and "masking" not in found
-    with pytest.raises(cx.DataError, match="no table 'masking'; it has captions"):
+    with pytest.raises(cx.DataError, match="no table 'masking'; it has auc, captions"):
         found["masking"]
     with pytest.raises(cx.DataError, match="no records 'words'"):
         found.records("words")
