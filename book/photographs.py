@@ -171,7 +171,7 @@ norms = norms.assign(how=norms["normalisation"].map({"max": "mean(E) / max|E|", 
 cx.figure_intervals(norms, "of", area, "how", 0.5, title="Normalisation")
 
 # %% [markdown]
-# Undivided, the mean tells right uses of a word from wrong ones better on photographs, by both captioners:
+# Undivided, the mean tells right uses of a word from wrong ones on all photographs, clear of chance by both captioners:
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 raw = pick(of_profiles(results, "auc"), normalisation="raw", selection="all", word="", pairs="within words")
