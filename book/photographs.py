@@ -227,12 +227,14 @@ cx.figure_intervals(gone.dropna(subset="value"), "method", "drop of “is” [95
 
 # %% [markdown]
 # Here photographs side with the paper against the drawn scenes: what LRP ranks first matters more than a word at
-# random. The words tell why; those that LRP most often ranks first before *is*, how often of *n*, and the mean drop:
+# random. The words tell why; those that LRP most often ranks first before *is*, how often of *n*, and the mean drop
+# (of grid-TD on Flickr8k the words were not kept):
 
 # %% tags=["hide-input"]
 first = pick(of_profiles(results, "ablation_words"), word="is", method="lrp", ranking="score")
-first = first.groupby("of", sort=False).head(3)[["of", "deleted", "times", "n", "drop"]]
-first.style.hide().format(precision=2, escape="html").set_uuid("first")
+first = first.assign(word=first["deleted"]).groupby("of", sort=False).head(3)
+first = first.set_index(["of", "word"])[["times", "n", "drop"]]
+first.style.format(precision=2, escape="html").set_uuid("first")
 
 # %% [markdown]
 # In adaptive attention LRP most often names the noun right before *is*, and without its noun the sentence breaks; in
