@@ -199,6 +199,7 @@ def tune(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
     variants: Annotated[int, typer.Option(min=0, help="Runs of each other reading of eq. (15).")] = 0,
     maps: Annotated[int, typer.Option(min=0, help="Training images to map, for a reading that needs it.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Of the arms original and lrp, where there are variants.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
@@ -216,7 +217,8 @@ def tune(
     examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
-    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, seeds, variants, maps, jobs or processes())
+    counts = seeds, variants, maps, epochs, jobs or processes()
+    run_arms(captioner, examples, chosen.recipe, provenance, runs, results, *counts)
     print(results / "fine_tuning.csv")
 
 

@@ -205,7 +205,6 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert len({path.read_bytes() for path in weights}) == len(weights) == 6
     pd.testing.assert_frame_equal(run("one")["fine_tuning_all"], first)
     assert [path.stat().st_mtime_ns for path in weights] == when
-    assert len(pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_captions.csv")) == 4 * 6
     assert json.loads((tmp_path / "one" / "tables" / "fine_tuning.json").read_text())["seeds"] == 2
 
     mapped = run("one", maps=3)["fine_tuning_readings"]
@@ -218,14 +217,16 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert list(cost.reading) == ["mean_relevance", "maps"] and (cost.captions_per_s > 0).all()
 
     monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
-    monkeypatch.setattr(pipeline, "EPOCHS", 2)
-    more = run("two", seeds=1, variants=1)
+    more = run("two", seeds=1, variants=1, epochs=2)
     assert {*more["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
     assert {*more["fine_tuning_epochs"].arm} == {
         "pretrained",
         *pipeline.ARMS,
         *(f"{a}, epoch 2" for a in pipeline.FURTHER),
     }
+    part = run("three", seeds=1, variants=1, maps=3, epochs=1)  # variants that need no map, readings of a part
+    assert {*part["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
+    assert len({*part["fine_tuning_readings"].arm}) == 1 + len(pipeline.READINGS)
     runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned"
     again = pd.concat(pd.read_parquet(path) for path in (runs / "lrp-epoch-2-1-explained").glob("part-*/words.parquet"))
     before = pd.concat(pd.read_parquet(path) for path in (runs / "explained").glob("part-*/words.parquet"))

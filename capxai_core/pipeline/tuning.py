@@ -37,11 +37,10 @@ VARIANTS = {
     **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.01, 0.1, 0.3)},
 }
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
-# tuned with the weights of that part, one seed each.
+# tuned with the weights of that part, one seed each, and are no variants.
 READINGS = {name: VARIANTS[name] for name in VARIANTS if "max|E|" in name} | {"share, λ = 0.03": ARMS["lrp"]}
 SLOWER = 0.1  # of the learning rate that the model was trained with
-EPOCHS = 3  # of the arms `FURTHER`, with as many seeds as the variants have: weights are made anew before each
-FURTHER = ("original", "lrp")
+FURTHER = ("original", "lrp")  # arms of several epochs, with as many seeds as the variants have
 
 
 def tune(
@@ -54,15 +53,16 @@ def tune(
     seeds: int = 3,
     variants: int = 0,
     maps: int = 0,
+    epochs: int = 3,
     jobs: int = 1,
 ) -> dict[str, pd.DataFrame]:
     """Table III: tune a pretrained model in each of `ARMS`, once a seed, and compare them.
 
     examples: all splits. recipe: the profile's; one epoch at a tenth of its learning rate. variants: seeds of each of
-    `VARIANTS`, and seeds of the arms that go on for `EPOCHS`, explained anew after each. maps: of how many training
-    images maps are made, for `READINGS` (the variants make them of all). Weights, explanations and captions are kept in
-    `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`; what was interrupted goes on.
-    Judged on the test images (of drawn scenes, those of `counter`).
+    `VARIANTS`, and seeds of the arms that go on for `epochs`, explained anew after each. maps: of how many training
+    images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and captions are
+    kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`; what was interrupted goes
+    on. Judged on the test images (of drawn scenes, those of `counter`).
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
@@ -75,38 +75,38 @@ def tune(
     FeatureCache(model.encoder, examples, cache).fill(accelerator())
     if recipe.flips:
         FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
-    maps = 0 if variants else min(maps, len(train))
+    maps = min(maps, len(train))
+    varied = {name: of for name, of in VARIANTS.items() if not maps or name not in READINGS}
     readings = {f"{maps} images, {name}": of for name, of in READINGS.items()} if maps else {}
-    words = explained_training_set(model, train, runs / "explained", provenance, variants > 0, jobs)
+    words = explained_training_set(model, train, runs / "explained", provenance, variants > 0 and not maps, jobs)
     mapped = runs / f"mapped-{maps}"
     few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words
-    asked = {"seeds": seeds, "variants": variants, "maps": maps}
+    asked = {"seeds": seeds, "variants": variants, "maps": maps, "epochs": epochs if variants else 0}
     options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
     command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
     tasks = [
-        partial(_tuned, command, model, examples, test, recipe, of, name, weighting, seed, runs, provenance, epochs)
-        for chosen, n, of in ((ARMS, seeds, words), (VARIANTS, variants, words), (readings, 1, few))
+        partial(_tuned, command, model, examples, test, recipe, of, name, weighting, seed, runs, provenance, last)
+        for chosen, n, of in ((ARMS, seeds, words), (varied, variants, words), (readings, 1, few))
         for seed in range(1, n + 1)
         for name, weighting in chosen.items()
-        for epochs in (EPOCHS if seed <= variants and name in FURTHER else 1,)
+        for last in (epochs if seed <= variants and name in FURTHER else 1,)
     ]
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
     tasks.insert(0, partial(_judged, model, test, "pretrained", 0, runs, provenance["weights"]))
     rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
     kept = rows["image"].isin(subset)
     main = rows["arm"].isin([*ARMS, "pretrained"])
-    later = rows["arm"].str.contains(", epoch ")
     tables = {
         "fine_tuning": tuning_table(rows[kept & main]),
         "fine_tuning_all": tuning_table(rows[main]),
-        "fine_tuning_captions": rows[rows["seed"] <= 1][["image", "arm", "caption"]],
         "fine_tuning_cost": costs(model, train[:32]),
     }
     if variants:
         some = main & (rows["seed"] <= variants)
-        tables["fine_tuning_variants"] = tuning_table(rows[kept & ~later & (some | ~main)])
-        tables["fine_tuning_variants_all"] = tuning_table(rows[~later & (some | ~main)])
-        tables["fine_tuning_epochs"] = tuning_table(rows[some | later])
+        beside = some | rows["arm"].isin(varied)
+        tables["fine_tuning_variants"] = tuning_table(rows[kept & beside])
+        tables["fine_tuning_variants_all"] = tuning_table(rows[beside])
+        tables["fine_tuning_epochs"] = tuning_table(rows[some | rows["arm"].str.contains(", epoch ")])
     if maps:
         beside = rows["arm"].isin(["original", *readings]) & (rows["seed"] <= 1)
         tables["fine_tuning_readings"] = tuning_table(rows[beside])
