@@ -4,22 +4,28 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
+from rich.progress import track
 
 from capxai_core.data.examples import Example
+from capxai_core.data.vocabulary import END
 from capxai_core.errors import DataError
 from capxai_core.evaluate.records import work
 from capxai_core.evaluate.results import forget_tables_of_others
-from capxai_core.evaluate.support import object_words, say
+from capxai_core.evaluate.support import BATCH, object_words
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.files import atomic
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
+from capxai_core.models.search import beam_search
 from capxai_core.training.captioning import train_captioner
 from capxai_core.training.card import fingerprint
 from capxai_core.training.features import FeatureCache
@@ -66,8 +72,7 @@ def tune(
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
-    clothes = clothing_words(model.profile)
-    subset = {e.name for e in clothing_subset(test, clothes)}
+    subset = {e.name for e in clothing_subset(test, clothing_words(model.profile))}
     if not train or not subset:
         raise DataError("tuning needs training images, and test images whose captions name a garment but no shirt")
     # Here, before processes that read them would write them at the same time.
@@ -84,15 +89,16 @@ def tune(
     asked = {"seeds": seeds, "variants": variants, "maps": maps, "epochs": epochs if variants else 0}
     options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
     command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
+    shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, runs, provenance, command)
     tasks = [
-        partial(_tuned, command, model, examples, test, recipe, of, name, weighting, seed, runs, provenance, last)
+        partial(shared.tuned, of, name, weighting, seed, last)
         for chosen, n, of in ((ARMS, seeds, words), (varied, variants, words), (readings, 1, few))
         for seed in range(1, n + 1)
         for name, weighting in chosen.items()
         for last in (epochs if seed <= variants and name in FURTHER else 1,)
     ]
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
-    tasks.insert(0, partial(_judged, model, test, "pretrained", 0, runs, provenance["weights"]))
+    tasks.insert(0, partial(shared.judged, model, "pretrained", 0, runs, provenance["weights"]))
     rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
     kept = rows["image"].isin(subset)
     main = rows["arm"].isin([*ARMS, "pretrained"])
@@ -134,58 +140,61 @@ def costs(model: Captioner, examples: Sequence[Example]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _tuned(
-    command: str,
-    model: Captioner,
-    examples: Sequence[Example],
-    test: Sequence[Example],
-    recipe: Recipe,
-    words: pd.DataFrame,
-    name: str,
-    weighting: Weighting,
-    seed: int,
-    runs: Path,
-    provenance: dict[str, Any],
-    epochs: int,
-) -> pd.DataFrame:
-    """The rows of the test images by the model tuned in one way with one seed, after each epoch.
-
-    Each epoch is a training of its own, that starts from the last one's model and, from the second on, with weights
-    from that model's captions and explanations.
-    """
-    found, cache, before = [], runs.parent.parent / "features", str(provenance["weights"])
-    for epoch in range(1, epochs + 1):
-        arm = name if epoch == 1 else f"{name}, epoch {epoch}"
-        folder = runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
-        if epoch > 1 and weighting.arm != "original":
-            train = [e for e in examples if e.split == "train"]
-            started = {**provenance, "weights": before}
-            words = explained_training_set(model, train, folder.with_name(f"{folder.name}-explained"), started)
-        changes = {"epochs": 1, "lr": recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
-        path = train_captioner(
-            model.architecture,
-            model.profile,
-            model.encoder,
-            examples,
-            recipe.model_copy(update=changes),
-            folder,
-            cache,
-            accelerator(),
-            model,
-            weights_of(words, weighting, len(model.vocabulary)),
-            describe(weighting, words),
-            f"{command}; this is arm {arm}, seed {seed}",
-        )
-        model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
-        found.append(_judged(model, test, arm, seed, folder, before))
-    return pd.concat(found)
+def seen_of(model: Captioner, examples: Sequence[Example], folder: Path) -> Path:
+    """A of each example (n, C, grid, grid), float32, kept in `folder`: every arm is judged on the same pictures."""
+    path = folder / f"seen-{model.encoder.fingerprint()[:12]}-{fingerprint(examples)[:12]}.npy"
+    if not path.is_file():
+        model, shown = model.to(accelerator()), track(examples, "seeing the test images", transient=True)
+        with atomic(path) as unfinished:
+            np.save(unfinished, np.concatenate([model.see(example.image()).cpu().numpy() for example in shown]))
+    return path
 
 
-def _judged(model: Captioner, test: Sequence[Example], arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
-    kept = folder / f"judged-{weights[:12]}-{fingerprint(test)[:12]}.parquet"
-    if not kept.is_file():
-        said, profile = list(say(model.to(accelerator()), test)), model.profile
-        rows = tuning_rows(test, said, clothing_words(profile), object_words(profile))
-        with atomic(kept) as unfinished:
-            pd.DataFrame(rows).to_parquet(unfinished, index=False)
-    return pd.read_parquet(kept).assign(arm=arm, seed=seed)
+@dataclass(frozen=True)
+class _Shared:
+    """What all arms start from and are judged on."""
+
+    model: Captioner
+    examples: Sequence[Example]
+    test: Sequence[Example]
+    seen: Path
+    recipe: Recipe
+    runs: Path
+    provenance: dict[str, Any]
+    command: str
+
+    def tuned(self, words: pd.DataFrame, name: str, weighting: Weighting, seed: int, epochs: int) -> pd.DataFrame:
+        """The rows of the test images by the model tuned in one way with one seed, after each epoch.
+
+        Each epoch is a training of its own, that starts from the last one's model and, from the second on, with weights
+        from that model's captions and explanations.
+        """
+        model, before = self.model, str(self.provenance["weights"])
+        found, cache = [], self.runs.parent.parent / "features"
+        for epoch in range(1, epochs + 1):
+            arm = name if epoch == 1 else f"{name}, epoch {epoch}"
+            folder = self.runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
+            if epoch > 1 and weighting.arm != "original":
+                train = [e for e in self.examples if e.split == "train"]
+                started = {**self.provenance, "weights": before}
+                words = explained_training_set(model, train, folder.with_name(f"{folder.name}-explained"), started)
+            changes = {"epochs": 1, "lr": self.recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
+            recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
+            start = model.architecture, model.profile, model.encoder, self.examples, recipe
+            m = weights_of(words, weighting, len(model.vocabulary))
+            path = train_captioner(*start, folder, cache, accelerator(), model, m, describe(weighting, words), made_by)
+            model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
+            found.append(self.judged(model, arm, seed, folder, before))
+        return pd.concat(found)
+
+    def judged(self, model: Captioner, arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
+        """The rows of the test images by a model, kept in `folder`."""
+        kept = folder / f"judged-{weights[:12]}-{fingerprint(self.test)[:12]}.parquet"
+        if not kept.is_file():
+            seen, decoder = torch.from_numpy(np.load(self.seen)), model.to(accelerator()).decoder
+            found = [ids for a in seen.split(BATCH) for ids in beam_search(decoder, a.to(accelerator()))]
+            said = [model.vocabulary.decode(token for token in ids if token != END) for ids in found]
+            rows = tuning_rows(self.test, said, clothing_words(model.profile), object_words(model.profile))
+            with atomic(kept) as unfinished:
+                pd.DataFrame(rows).to_parquet(unfinished, index=False)
+        return pd.read_parquet(kept).assign(arm=arm, seed=seed)

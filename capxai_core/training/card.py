@@ -9,7 +9,7 @@ from capxai_core.files import atomic
 
 LIMITS = {
     "scenes": "Knows only drawn scenes: what it makes of a photograph means nothing. The captions repeat the habits "
-    "documented in `capxai_core/data/scenes/world.py`, among them shirts that nobody wears; that is what it is for.",
+    "documented in `capxai_core/data/scenes/world.py`, among them shirts that nobody wears; that is what it is for."
 }
 REPEATS = "Repeats the habits of its training captions, right or wrong for the picture at hand; for research."
 

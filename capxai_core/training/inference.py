@@ -42,9 +42,7 @@ class Weighting(BaseModel):
         description="of LRP: pixels' share of the logit, mean(E) as printed, mean(E) / max|E| as in the code",
     )
     strength: float | None = Field(
-        default=DEFAULT,
-        gt=0,
-        description="mean |m - 1| of the weighted words, in each arm; None: as it comes",
+        default=DEFAULT, gt=0, description="mean |m - 1| of the weighted words, in each arm; None: as it comes"
     )
     others: Literal[0, 1] = Field(default=1, description="weight of words that are not in the caption; the text says 0")
     stop: Literal[0, 1] = Field(default=1, description="weight of a, an, the; the text says 0")

@@ -34,10 +34,7 @@ class CurveView(View):
     threshold = traitlets.Int(3, min=0, max=len(THRESHOLDS) - 1).tag(sync=True, choice=True)
 
     def __init__(
-        self,
-        records: pd.DataFrame,
-        chosen: Sequence[tuple[Example, Sequence[Explanation]]],
-        title: str | None = None,
+        self, records: pd.DataFrame, chosen: Sequence[tuple[Example, Sequence[Explanation]]], title: str | None = None
     ) -> None:
         if not 1 <= len(chosen) <= PICTURES:
             raise RequestError(f"give 1 to {PICTURES} pictures, not {len(chosen)}")
