@@ -19,8 +19,10 @@ from capxai_core.evaluate.tuning import (
     clothing_words,
     tuning_rows,
     tuning_table,
+    with_printed,
 )
 from capxai_core.pipeline import tuning as pipeline
+from capxai_core.pipeline.photographs import kept_photographs
 from capxai_core.training.captioning import caption_loss, pad_captions
 from capxai_core.training.inference import Weighting, weights_of, word_rows
 from capxai_core.training.recipe import Recipe
@@ -177,6 +179,15 @@ def test_captions_that_changed_are_those_with_other_words_of_interest():
     ]
 
 
+def test_table_3_has_the_papers_numbers_beside_ours_and_their_differences():
+    arms = [("lrp", ""), ("lrp", "original"), ("frequency", "lrp"), ("pretrained", ""), ("lrp", "pretrained")]
+    table = pd.DataFrame(arms, columns=["arm", "against"]).assign(measure="TP")
+    told = with_printed(table).printed.tolist()
+    assert told[:3] == pytest.approx([49.12, 1.93, 1.34]) and np.isnan(told[3:]).all()
+    assert with_printed(table.assign(measure="CHAIR i")).printed.isna().all()
+    assert with_printed(table.assign(measure="ROUGE-L")).printed[1] == pytest.approx(0.0022)
+
+
 def test_arms_by_strength_begin_with_an_ordinary_epoch():
     arms = ["pretrained", "original", "lrp", "frequency", "share, λ = 0.1", "frequency, λ = 0.3", "mean(E)"]
     table = pd.DataFrame({"arm": arms, "against": "", "measure": "TP", "value": range(7)})
@@ -224,9 +235,12 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
         *pipeline.ARMS,
         *(f"{a}, epoch 2" for a in pipeline.FURTHER),
     }
+    model.profile, examples = "flickr8k", [*examples, *cx.load_scenes("test", 20)]
     part = run("three", seeds=1, variants=1, maps=3, epochs=1)  # variants that need no map, readings of a part
+    assert kept_photographs(tmp_path / "three" / "tables" / "tuned")["astronaut"][0].method == "lrp"
     assert {*part["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
     assert len({*part["fine_tuning_readings"].arm}) == 1 + len(pipeline.READINGS)
+    assert {*part["fine_tuning_variants_all"].images} == {20}
     runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned"
     again = pd.concat(pd.read_parquet(path) for path in (runs / "lrp-epoch-2-1-explained").glob("part-*/words.parquet"))
     before = pd.concat(pd.read_parquet(path) for path in (runs / "explained").glob("part-*/words.parquet"))

@@ -31,7 +31,6 @@ from capxai_core.models.captioner import DECODERS, Captioner
 
 Where = dict[str, Any]
 VERDICTS = ("not", "in direction", "reproduced")
-NUMBERED = {"figure": range(1, 12), "table": ("I", "II", "III", "IV"), "equation": range(1, 16), "algorithm": (1, 2)}
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,6 @@ Read = Callable[[Where], list[Reading]]
 def claims() -> list[Claim]:
     """The claims in the order of the paper."""
     return [Claim(**row) for row in tomllib.loads(Path(__file__).with_name("claims.toml").read_text("utf-8"))["claim"]]
-
-
-def figures_and_tables() -> list[str]:
-    """Everything the paper numbers: figures, tables, equations, algorithms, as `source` names them."""
-    return [f"{kind} {number}" for kind, numbers in NUMBERED.items() for number in numbers]
 
 
 def settings(model: Captioner, **given: float) -> pd.DataFrame:

@@ -26,6 +26,8 @@ from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
 from capxai_core.models.search import beam_search
+from capxai_core.pipeline.photographs import explain_photographs
+from capxai_core.pipeline.profiles import find_profile
 from capxai_core.training.captioning import train_captioner
 from capxai_core.training.card import fingerprint
 from capxai_core.training.features import FeatureCache
@@ -68,7 +70,8 @@ def tune(
     `VARIANTS`, and seeds of the arms that go on for `epochs`, explained anew after each. maps: of how many training
     images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and captions are
     kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`; what was interrupted goes
-    on. Judged on the test images (of drawn scenes, those of `counter`).
+    on. Judged on the test images (of drawn scenes, those of `counter`). What the LRP arm of the first seed says of free
+    photographs, where the profile has any, goes to `results / "tuned"`.
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
@@ -109,9 +112,7 @@ def tune(
     }
     if variants:
         some = main & (rows["seed"] <= variants)
-        beside = some | rows["arm"].isin(varied)
-        tables["fine_tuning_variants"] = tuning_table(rows[kept & beside])
-        tables["fine_tuning_variants_all"] = tuning_table(rows[beside])
+        tables["fine_tuning_variants_all"] = tuning_table(rows[some | rows["arm"].isin(varied)])
         tables["fine_tuning_epochs"] = tuning_table(rows[some | rows["arm"].str.contains(", epoch ")])
     if maps:
         beside = rows["arm"].isin(["original", *readings]) & (rows["seed"] <= 1)
@@ -120,6 +121,9 @@ def tune(
     for name, table in tables.items():
         with atomic(results / f"{name}.csv") as unfinished:
             table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+    if find_profile(model.profile).needs_data:  # what may be shown of photographs
+        tuned = load_captioner(runs / "lrp-1" / "captioner.safetensors", model.encoder).to(accelerator())
+        list(explain_photographs(tuned, results / "tuned"))
     made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
     with atomic(results / "fine_tuning.json") as unfinished:
         unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
