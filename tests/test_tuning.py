@@ -226,6 +226,10 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert set(few.image) <= {e.name for e in examples[:3]} and few.relative.abs().max() <= 1
     cost = pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_cost.csv")
     assert list(cost.reading) == ["mean_relevance", "maps"] and (cost.captions_per_s > 0).all()
+    told = pd.concat(pd.read_parquet(p) for p in (tmp_path / "one").rglob("explained/part-*/words.parquet"))
+    word = pd.read_csv(tmp_path / "one" / "tables" / "fine_tuning_words.csv").set_index("word").loc["a"]
+    mine = told[told.word == "a"]
+    assert (word.n, word["share"]) == (len(mine), pytest.approx(mine.share.mean(), rel=1e-5))
 
     monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
     more = run("two", seeds=1, variants=1, epochs=2)

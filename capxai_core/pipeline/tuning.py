@@ -47,6 +47,8 @@ VARIANTS = {
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
 # tuned with the weights of that part, one seed each, and are no variants.
 READINGS = {name: VARIANTS[name] for name in VARIANTS if "max|E|" in name} | {"share, λ = 0.03": ARMS["lrp"]}
+# What the weights are made of, word by word: the mean share, how often the word is right, how often it is said.
+BY_WORD: Any = {"share": ("share", "mean"), "right": ("right", "mean"), "n": ("share", "size")}
 SLOWER = 0.1  # of the learning rate that the model was trained with
 FURTHER = ("original", "lrp")  # arms of several epochs, with as many seeds as the variants have
 
@@ -108,6 +110,7 @@ def tune(
     tables = {
         "fine_tuning": tuning_table(rows[kept & main]),
         "fine_tuning_all": tuning_table(rows[main]),
+        "fine_tuning_words": words.groupby("word", as_index=False).agg(**BY_WORD),
         "fine_tuning_cost": costs(model, train[:32]),
     }
     if variants:
