@@ -53,7 +53,7 @@ train: .venv/installed ## train the shipped weights of the default profile anew 
 tune: .venv/installed ## tune the default profile's captioner by its own explanations: table III (about half an hour)
 	$(BIN)/capxai tune --profile scenes --model adaptive --seeds 5 --variants 1
 	for f in safetensors md; do \
-		cp runs/scenes/adaptive/tuned/lrp-1/captioner.$$f capxai_core/pretrained/scenes/adaptive_lrp.$$f || exit; done
+		cp runs/scenes/adaptive/tuned/mapped/lrp-1/captioner.$$f capxai_core/pretrained/scenes/adaptive_lrp.$$f || exit; done
 
 lock: .venv/installed ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --all-extras \

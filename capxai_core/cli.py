@@ -198,7 +198,9 @@ def tune(
     model: Annotated[str, typer.Option(help="adaptive (the paper's) or grid_td.")] = "adaptive",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
     variants: Annotated[int, typer.Option(min=0, help="Runs of each other reading of eq. (15).")] = 0,
-    maps: Annotated[int, typer.Option(min=0, help="Training images to map, for a reading that needs it.")] = 0,
+    maps: Annotated[
+        int, typer.Option(min=0, help="Images to map for readings that need it; 0: with variants, all.")
+    ] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Of the arms original and lrp, where there are variants.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for tables, by profile and model.")] = Path("results"),
     data: DataOption = None,

@@ -1,9 +1,14 @@
 """Writing files whole or not at all."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -16,3 +21,15 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> None:
+    """A table of results as CSV, the same bytes for the same numbers on every system."""
+    with atomic(path) as unfinished:
+        table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_facts(facts: Mapping[str, Any], path: Path) -> None:
+    """What results were made from, as JSON."""
+    with atomic(path) as unfinished:
+        unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")

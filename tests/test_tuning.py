@@ -232,7 +232,9 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert (word.n, word["share"]) == (len(mine), pytest.approx(mine.share.mean(), rel=1e-5))
 
     monkeypatch.setattr(pipeline, "VARIANTS", {"as printed": pipeline.VARIANTS["as printed"]})
-    more = run("two", seeds=1, variants=1, epochs=2)
+    run("two", seeds=1, maps=2)
+    more = run("two", seeds=1, variants=1, epochs=2)  # other options in the same folders; only their tables stay
+    assert not (tmp_path / "two" / "tables" / "fine_tuning_readings.csv").exists()
     assert {*more["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
     assert {*more["fine_tuning_epochs"].arm} == {
         "pretrained",
@@ -245,7 +247,7 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert {*part["fine_tuning_variants_all"].arm} == {"pretrained", *pipeline.ARMS, "as printed"}
     assert len({*part["fine_tuning_readings"].arm}) == 1 + len(pipeline.READINGS)
     assert {*part["fine_tuning_variants_all"].images} == {20}
-    runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned"
+    runs = tmp_path / "two" / "scenes" / "adaptive" / "tuned" / "mapped"
     again = pd.concat(pd.read_parquet(path) for path in (runs / "lrp-epoch-2-1-explained").glob("part-*/words.parquet"))
     before = pd.concat(pd.read_parquet(path) for path in (runs / "explained").glob("part-*/words.parquet"))
     assert {*again.image} == {*before.image} and not np.allclose(again.share.iloc[:5], before.share.iloc[:5])

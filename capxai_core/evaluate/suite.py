@@ -1,7 +1,6 @@
 """All evaluations of section IV and the appendix: one pass over the images where they share it, then the tables."""
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from capxai_core.evaluate.records import Explained, Tables, explained, parts, re
 from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
 from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
 from capxai_core.evaluate.support import object_words
-from capxai_core.files import atomic
+from capxai_core.files import write_facts, write_table
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.device import accelerator
@@ -158,11 +157,9 @@ class Evaluation:
         }
         tables |= {"discrimination_rules": swept["discrimination"], "conclusions": conclusions_table(swept)}
         for name, table in tables.items():
-            with atomic(self.folder / f"{name}.csv") as unfinished:
-                table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
-        with atomic(self.folder / "provenance.json") as unfinished:
-            made_with = {**self.provenance, "looked_at_again": len(self._spread(self.subset))}
-            unfinished.write_text(json.dumps(made_with, indent=1, sort_keys=True) + "\n")
+            write_table(table, self.folder / f"{name}.csv")
+        made_with = {**self.provenance, "looked_at_again": len(self._spread(self.subset))}
+        write_facts(made_with, self.folder / "provenance.json")
         return tables
 
 

@@ -1,7 +1,6 @@
 """How good a captioner's captions are on a whole split."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.results import forget_tables_of_others
 from capxai_core.evaluate.support import say
-from capxai_core.files import atomic
+from capxai_core.files import write_facts, write_table
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
 from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import data_root, find_profile
@@ -33,9 +32,7 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     table = caption_metrics([e.captions for e in judged], list(say(model, judged)))
     folder = results / profile / architecture
     forget_tables_of_others(folder, "quality", digest)
-    with atomic(folder / f"quality_{split}.csv") as unfinished:
-        table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
-    with atomic(folder / "quality.json") as unfinished:
-        made = {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
-        unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    write_table(table, folder / f"quality_{split}.csv")
+    made = {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
+    write_facts(made, folder / "quality.json")
     return table

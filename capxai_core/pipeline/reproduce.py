@@ -57,8 +57,7 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
-        options = ("--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1")
-        steps += [("tune", "adaptive", ("tune", *on, *options), TUNED * listed)]
+        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive", "--maps", "256"), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")

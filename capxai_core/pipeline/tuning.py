@@ -1,7 +1,6 @@
 """LRP inference from beginning to end: explain the training set, tune each arm with each seed, judge, tabulate."""
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +17,9 @@ from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END
 from capxai_core.errors import DataError
 from capxai_core.evaluate.records import work
-from capxai_core.evaluate.results import forget_tables_of_others
 from capxai_core.evaluate.support import BATCH, object_words
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
-from capxai_core.files import atomic
+from capxai_core.files import atomic, write_facts, write_table
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
@@ -69,11 +67,12 @@ def tune(
     """Table III: tune a pretrained model in each of `ARMS`, once a seed, and compare them.
 
     examples: all splits. recipe: the profile's; one epoch at a tenth of its learning rate. variants: seeds of each of
-    `VARIANTS`, and seeds of the arms that go on for `epochs`, explained anew after each. maps: of how many training
-    images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and captions are
-    kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`; what was interrupted goes
-    on. Judged on the test images (of drawn scenes, those of `counter`). What the LRP arm of the first seed says of free
-    photographs, where the profile has any, goes to `results / "tuned"`.
+    `VARIANTS`, at most `seeds`, and of the arms that go on for `epochs`, explained anew after each. maps: of how many
+    training images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and
+    captions are kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`, in place of
+    those that were there; what was interrupted goes on. Judged on the test images (of drawn scenes, those of
+    `counter`). What the LRP arm of the first seed says of free photographs, where the profile has any, goes to
+    `results / "tuned"`.
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
@@ -85,16 +84,18 @@ def tune(
     FeatureCache(model.encoder, examples, cache).fill(accelerator())
     if recipe.flips:
         FeatureCache(model.encoder, train, cache, mirrored=True).fill(accelerator())
-    maps = min(maps, len(train))
+    whole, maps, variants = variants > 0 and not maps, min(maps, len(train)), min(variants, seeds)
+    # Its weights differ in the last bit from those without maps, and what is begun with the one goes on with the one.
+    runs = runs / "mapped" if whole else runs
     varied = {name: of for name, of in VARIANTS.items() if not maps or name not in READINGS}
     readings = {f"{maps} images, {name}": of for name, of in READINGS.items()} if maps else {}
-    words = explained_training_set(model, train, runs / "explained", provenance, variants > 0 and not maps, jobs)
+    words = explained_training_set(model, train, runs / "explained", provenance, whole, jobs)
     mapped = runs / f"mapped-{maps}"
     few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words
     asked = {"seeds": seeds, "variants": variants, "maps": maps, "epochs": epochs if variants else 0}
     options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
     command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
-    shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, runs, provenance, command)
+    shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, cache, runs, provenance, command)
     tasks = [
         partial(shared.tuned, of, name, weighting, seed, last)
         for chosen, n, of in ((ARMS, seeds, words), (varied, variants, words), (readings, 1, few))
@@ -116,20 +117,20 @@ def tune(
     if variants:
         some = main & (rows["seed"] <= variants)
         tables["fine_tuning_variants_all"] = tuning_table(rows[some | rows["arm"].isin(varied)])
+    if variants and epochs > 1:
         tables["fine_tuning_epochs"] = tuning_table(rows[some | rows["arm"].str.contains(", epoch ")])
     if maps:
         beside = rows["arm"].isin(["original", *readings]) & (rows["seed"] <= 1)
         tables["fine_tuning_readings"] = tuning_table(rows[beside])
-    forget_tables_of_others(results, "fine_tuning", provenance["weights"])
+    for old in results.glob("fine_tuning*"):  # of other options or weights
+        old.unlink()
     for name, table in tables.items():
-        with atomic(results / f"{name}.csv") as unfinished:
-            table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+        write_table(table, results / f"{name}.csv")
+    made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
+    write_facts(made, results / "fine_tuning.json")
     if find_profile(model.profile).needs_data:  # what may be shown of photographs
         tuned = load_captioner(runs / "lrp-1" / "captioner.safetensors", model.encoder).to(accelerator())
         list(explain_photographs(tuned, results / "tuned"))
-    made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
-    with atomic(results / "fine_tuning.json") as unfinished:
-        unfinished.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     return tables
 
 
@@ -166,6 +167,7 @@ class _Shared:
     test: Sequence[Example]
     seen: Path
     recipe: Recipe
+    cache: Path
     runs: Path
     provenance: dict[str, Any]
     command: str
@@ -176,8 +178,7 @@ class _Shared:
         Each epoch is a training of its own, that starts from the last one's model and, from the second on, with weights
         from that model's captions and explanations.
         """
-        model, before = self.model, str(self.provenance["weights"])
-        found, cache = [], self.runs.parent.parent / "features"
+        model, before, found = self.model, str(self.provenance["weights"]), []
         for epoch in range(1, epochs + 1):
             arm = name if epoch == 1 else f"{name}, epoch {epoch}"
             folder = self.runs / f"{arm.replace(' / ', '-by-').replace(', ', '-').replace(' ', '-')}-{seed}"
@@ -189,7 +190,9 @@ class _Shared:
             recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
             start = model.architecture, model.profile, model.encoder, self.examples, recipe
             m = weights_of(words, weighting, len(model.vocabulary))
-            path = train_captioner(*start, folder, cache, accelerator(), model, m, describe(weighting, words), made_by)
+            path = train_captioner(
+                *start, folder, self.cache, accelerator(), model, m, describe(weighting, words), made_by
+            )
             model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)
