@@ -1,0 +1,146 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Improving on photographs
+#
+# *Section IV-B4 of the paper, table III, on its own ground.*
+#
+# [](4c_improving) found that LRP inference holds a captioner of drawn scenes back from its habit, at the price of
+# saying less. The paper says that it helps a captioner of photographs, a little and by every measure (in its table one
+# of them falls); its photographs are Flickr30k's. Here is the same on Flickr8k, by the same command: the captioner
+# captions and explains every training photograph, and goes on for one epoch in three arms. How hard to push, λ = 0.03,
+# was chosen on the drawn scenes' validation pictures and not again here.
+
+# %% tags=["parameters"]
+profile = "scenes"
+model = "adaptive"
+seed = 1
+photographs = "flickr8k"
+
+# %% tags=["hide-input"]
+import json
+
+import pandas as pd
+
+import capxai_core as cx
+from capxai_core.evaluate.tuning import with_printed
+from capxai_core.pipeline.photographs import kept_photographs, photograph
+from capxai_core.training.inference import STOP_WORDS
+from capxai_core.views.charts import of_profiles, pick
+
+results = cx.load_results(photographs, model)
+made = json.loads((results.folder / "fine_tuning.json").read_text())  # capxai tune --profile flickr8k --maps 256
+table, everywhere = results["fine_tuning"], results["fine_tuning_all"]
+print(f"{made['model']} ({made['weights'][:12]}…), {made['seeds']} seeds, learning rate {made['lr']:g}")
+print(f"{table['images'].max()} of {made['test_images']} test photographs have other clothes and no shirt in captions")
+
+# %% [markdown]
+# ## What the weights are
+#
+# Word by word, over the captions of all training photographs: the mean share of the logit that comes from pixels, which
+# the weights are made of (below 0, m is below 1); how often a reference of the photograph has the word, too; and how
+# often it is said. Of the words said at least a hundred times, but for the articles, which have no weight, those with
+# the lowest shares and those with the highest:
+
+# %% tags=["hide-input"]
+words = results["fine_tuning_words"]
+often = words[(words["n"] >= 100) & ~words["word"].isin(STOP_WORDS)].sort_values("share", kind="stable")
+alike = often[["share", "right"]].corr("spearman").iloc[0, 1]
+print(f"Rank correlation of share and right, {len(often)} words: {alike:.2f}")
+ends = pd.concat([often.head(10), often.tail(10)]).set_index("word")
+ends.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="html").set_uuid("words")
+
+# %% [markdown]
+# The explanations know what the paper says they know. At the low end stand the clothes and furniture that the captioner
+# names from habit, and they are the words that are seldom right; at the high end what fills a picture, and is. (*Is* is
+# there for its grammar: the words before it call for it.) So weights made of the shares push the right way. Does the
+# captioner follow?
+#
+# ## Table III
+#
+# The paper's subset: test photographs whose references name a garment, but no *shirt*. TP is the share of the clothing
+# words said that a reference has; recall, the share of the clothes in the references that are said. CHAIR counts
+# made-up objects of all kinds, with what a photograph's references name taken as there.
+
+# %% tags=["hide-input"]
+cx.table_intervals(pick(table, against=""), "measure", "arm", "Table III on Flickr8k")
+
+# %% [markdown]
+# What each arm has over one more epoch of the ordinary training, beside the drawn scenes; an open diamond is what the
+# paper's table has, of Flickr30k.
+
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+off = with_printed(of_profiles(results, "fine_tuning"))
+off = pick(off, against="original", arm=["lrp", "frequency"])
+off["row"] = off["measure"] + ", " + off["arm"]
+shares = pick(off, measure=["TP", "recall", "biased word made up", "CHAIR i"])
+more = "less one more ordinary epoch [95 %]"
+cx.figure_intervals(shares, "row", f"per cent, {more}", "of", 0, printed="printed", title="Clothing words")
+
+# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+quality = pick(off, measure=["METEOR", "ROUGE-L", "CIDEr-D"])
+cx.figure_intervals(quality, "row", f"score, {more}", "of", 0, printed="printed", title="Captions")
+
+# %% [markdown]
+# It does not, at this strength. On the photographs of Flickr8k neither arm moves the share of right clothing words, or
+# the *shirt* that is not there, or the captions' scores, beyond what seeds and photographs do by themselves: weights a
+# few per cent from 1 change few captions in one epoch at a small learning rate. The drawn scenes' captioner has few
+# words and one planted habit; there the same λ takes hold. The paper's differences are as small as these
+# intervals are wide, so that they are not contradicted either; its ± are of three runs on the same photographs, ours
+# also of the photographs.
+#
+# The same on all test photographs, where more words are said, less one more ordinary epoch. Frequency inference makes
+# up the *shirt* a little less often; LRP inference does not:
+
+# %% tags=["hide-input"]
+asked = ["TP", "recall", "biased word made up", "CHAIR i", "METEOR", "ROUGE-L", "CIDEr-D", "words"]
+whole = pick(everywhere, against="original", measure=asked, arm=["lrp", "frequency"])
+cx.table_intervals(whole, "measure", "arm", "All test photographs, differences")
+
+# %% [markdown]
+# ## Readings of equation (15)
+#
+# The weights above are the pixels' share of each logit, which needs no map. The reading of the authors' code,
+# mean(E) / max|E|, wants a map of every word. It was made of one training photograph in twenty, as it comes and scaled
+# to the same λ, and the share once more of the same ones; all others have weight 1 there, so that little can come of
+# it. One seed each, so that how far seeds differ is not in the intervals; all test photographs, less one more ordinary
+# epoch:
+
+# %% tags=["hide-input"]
+few = results["fine_tuning_readings"]
+told = pick(few, against="original", measure=["biased word made up", "CHAIR i", "CIDEr-D", "words"])
+cx.table_intervals(told, "arm", "measure", "Readings on Flickr8k, differences")
+
+# %% [markdown]
+# ## What it says now
+#
+# The free photographs of [](photographs), before and after LRP inference (the first seed). Some captions change, as
+# they might after any epoch; every shirt stays.
+
+# %% tags=["hide-input"]
+before = kept_photographs(results.folder / "photographs")
+after = kept_photographs(results.folder / "tuned")
+said = [
+    {"photograph": name, "before": str(before[name][0].caption), "after": str(of[0].caption)}
+    for name, of in after.items()
+]
+pd.DataFrame(said).style.format(escape="html").hide().set_uuid("said")
+
+# %% tags=["remove-input"] made="capxai tune, LRP inference, seed 1"
+cx.Explorer(photograph("astronaut"), after["astronaut"], "astronaut (scikit-image), after LRP inference")
+
+# %% [markdown]
+# ## The cost
+#
+# Captions explained in a second, the search for them apart; it is what made weights of 6,000 photographs possible.
+
+# %% tags=["hide-input"]
+cost = results["fine_tuning_cost"].replace({"mean_relevance": "without maps", "maps": "with maps"})
+cost.columns = ["", "captions a second", "captions timed"]
+cost.style.format(precision=2).hide().set_uuid("cost")
