@@ -57,10 +57,10 @@ ends = pd.concat([often.head(10), often.tail(10)]).set_index("word")
 ends.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="html").set_uuid("words")
 
 # %% [markdown]
-# The explanations know what the paper says they know. At the low end stand the clothes and furniture that the captioner
-# names from habit, and they are the words that are seldom right; at the high end what fills a picture, and is. (*Is* is
-# there for its grammar: the words before it call for it.) So weights made of the shares push the right way. Does the
-# captioner follow?
+# The explanations know much of what the paper says they know. At the low end stand the clothes and furniture that the
+# captioner names from habit, and they are seldom right; at the high end what fills a picture, mostly right. (*Is* is
+# low for its grammar: the words before it call for it.) So weights made of the shares push the right way, by and large.
+# Does the captioner follow?
 #
 # ## Table III
 #
@@ -107,15 +107,15 @@ cx.table_intervals(whole, "measure", "arm", "All test photographs, differences")
 # ## Readings of equation (15)
 #
 # The weights above are the pixels' share of each logit, which needs no map. The reading of the authors' code,
-# mean(E) / max|E|, wants a map of every word. It was made of one training photograph in twenty, as it comes and scaled
-# to the same λ, and the share once more of the same ones; all others have weight 1 there, so that little can come of
-# it. One seed each, so that how far seeds differ is not in the intervals; all test photographs, less one more ordinary
-# epoch:
+# mean(E) / max|E|, wants a map of every word. It was made of about one training photograph in twenty, as it comes and
+# scaled to the same λ, and the share once more of the same ones; all others have weight 1 there, so that little can
+# come of it. One seed each, so that how far seeds differ is not in the intervals; all test photographs, less one more
+# ordinary epoch:
 
 # %% tags=["hide-input"]
 few = results["fine_tuning_readings"]
 told = pick(few, against="original", measure=["biased word made up", "CHAIR i", "CIDEr-D", "words"])
-cx.table_intervals(told, "arm", "measure", "Readings on Flickr8k, differences")
+cx.table_intervals(told, "measure", "arm", "Readings on Flickr8k, differences")
 
 # %% [markdown]
 # ## What it says now
