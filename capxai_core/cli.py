@@ -271,7 +271,7 @@ def run(
 def reproduce(
     profile: Annotated[str, typer.Option(help="scenes, flickr8k, flickr30k or coco2017.")] = "scenes",
     data: DataOption = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes of the evaluation.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes of evaluating and tuning.")] = None,
 ) -> None:
     """A profile whole: check, train, evaluate, tune, chapters, ledger (goes on where it was interrupted)."""
     from capxai_core.pipeline.reproduce import reproduce_profile

@@ -47,7 +47,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     profile = find_profile(name)
     chapters = find_chapters((), Path())
     on, (n, subset) = ("--profile", name), profile.judged
-    spread = ("--n", str(n), "--subset", str(subset), "--again", *(("--jobs", str(jobs)) if jobs else ()))
+    several = ("--jobs", str(jobs)) if jobs else ()
+    spread = ("--n", str(n), "--subset", str(subset), "--again", *several)
     listed = sum(source.files for source in SOURCES.get(name, ()))
     steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
     if profile.needs_data:
@@ -57,7 +58,7 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
-        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive", "--maps", "256"), TUNED * listed)]
+        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive", "--maps", "256", *several), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")
