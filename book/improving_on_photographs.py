@@ -59,8 +59,8 @@ ends.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="
 # %% [markdown]
 # The explanations know much of what the paper says they know. At the low end stand the clothes and furniture that the
 # captioner names from habit, and they are seldom right; at the high end what fills a picture, mostly right. (*Is* is
-# low for its grammar: the words before it call for it.) So weights made of the shares push the right way, by and large.
-# Does the captioner follow?
+# low for its grammar: the words before it call for it.) Can training with weights made of the shares use that? A word
+# with m below 1 is held down while it is trained, and what the loss makes up for is there when captions are searched.
 #
 # ## Table III
 #
@@ -88,7 +88,7 @@ quality = pick(off, measure=["METEOR", "ROUGE-L", "CIDEr-D"])
 cx.figure_intervals(quality, "row", f"score, {more}", "of", 0, printed="printed", title="Captions")
 
 # %% [markdown]
-# It does not, at this strength. On the photographs of Flickr8k neither arm moves the share of right clothing words, or
+# Not at this strength. On the photographs of Flickr8k neither arm moves the share of right clothing words, or
 # the *shirt* that is not there, or the captions' scores, beyond what seeds and photographs do by themselves: weights a
 # few per cent from 1 change few captions in one epoch at a small learning rate. The drawn scenes' captioner has few
 # words and one planted habit; there the same λ takes hold. The paper's differences are as small as these
