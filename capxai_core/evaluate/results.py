@@ -82,14 +82,6 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
     return results
 
 
-def forget_tables_of_others(folder: Path, command: str, weights: str) -> None:
-    """Delete the tables that `capxai tune` or `quality` made of a model with other weights than these."""
-    made = folder / f"{command}.json"
-    if made.is_file() and json.loads(made.read_text())["weights"] != weights:
-        for table in folder.glob(f"{command}_*.csv"):
-            table.unlink()
-
-
 def evaluated(folder: Path) -> dict[str, Path]:
     """Where a profile's finished evaluations are, by architecture: of its own captioners, else of another profile's."""
     places = {name: [folder / name, *sorted(folder.glob(f"*-{name}"))] for name in DECODERS}

@@ -6,6 +6,7 @@ from itertools import chain
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS
@@ -28,8 +29,13 @@ def say(model: Captioner, examples: Sequence[Example], beam_size: int = 3) -> It
     """The model's caption of each example in turn, `BATCH` pictures searched together; same words for any batch."""
     for start in range(0, len(examples), BATCH):
         a = torch.cat([model.see(example.image()) for example in examples[start : start + BATCH]])
-        for ids in beam_search(model.decoder, a, beam_size):
-            yield model.vocabulary.decode(token for token in ids if token != END)
+        yield from captions_of(model, a, beam_size)
+
+
+def captions_of(model: Captioner, a: Tensor, beam_size: int = 3) -> Iterator[tuple[str, ...]]:
+    """The model's caption of each picture of which the encoder's output A (n, C, grid, grid) is given."""
+    for ids in beam_search(model.decoder, a, beam_size):
+        yield model.vocabulary.decode(token for token in ids if token != END)
 
 
 def support_counts(

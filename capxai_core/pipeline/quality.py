@@ -1,13 +1,13 @@
 """How good a captioner's captions are on a whole split."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
-from capxai_core.evaluate.results import forget_tables_of_others
 from capxai_core.evaluate.support import say
 from capxai_core.files import write_facts, write_table
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
@@ -31,8 +31,11 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
         raise RequestError(f"'{profile}' has no split '{split}'; it has {known}")
     table = caption_metrics([e.captions for e in judged], list(say(model, judged)))
     folder = results / profile / architecture
-    forget_tables_of_others(folder, "quality", digest)
+    made = folder / "quality.json"
+    if made.is_file() and json.loads(made.read_text())["weights"] != digest:
+        for other in folder.glob("quality_*.csv"):
+            other.unlink()
     write_table(table, folder / f"quality_{split}.csv")
-    made = {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
-    write_facts(made, folder / "quality.json")
+    facts = {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
+    write_facts(facts, made)
     return table

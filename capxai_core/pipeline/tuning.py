@@ -14,16 +14,14 @@ import torch
 from rich.progress import track
 
 from capxai_core.data.examples import Example
-from capxai_core.data.vocabulary import END
 from capxai_core.errors import DataError
 from capxai_core.evaluate.records import work
-from capxai_core.evaluate.support import BATCH, object_words
+from capxai_core.evaluate.support import BATCH, captions_of, object_words
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
 from capxai_core.files import atomic, write_facts, write_table
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
-from capxai_core.models.search import beam_search
 from capxai_core.pipeline.photographs import explain_photographs
 from capxai_core.pipeline.profiles import find_profile
 from capxai_core.training.captioning import train_captioner
@@ -201,9 +199,8 @@ class _Shared:
         """The rows of the test images by a model, kept in `folder`."""
         kept = folder / f"judged-{weights[:12]}-{fingerprint(self.test)[:12]}.parquet"
         if not kept.is_file():
-            seen, decoder = torch.from_numpy(np.load(self.seen)), model.to(accelerator()).decoder
-            found = [ids for a in seen.split(BATCH) for ids in beam_search(decoder, a.to(accelerator()))]
-            said = [model.vocabulary.decode(token for token in ids if token != END) for ids in found]
+            seen, model = torch.from_numpy(np.load(self.seen)), model.to(accelerator())
+            said = [words for a in seen.split(BATCH) for words in captions_of(model, a.to(accelerator()))]
             rows = tuning_rows(self.test, said, clothing_words(model.profile), object_words(model.profile))
             with atomic(kept) as unfinished:
                 pd.DataFrame(rows).to_parquet(unfinished, index=False)
