@@ -122,6 +122,9 @@ def evaluate(
     data: DataOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, where that is faster.")
+    ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")
     ] = False,
@@ -147,7 +150,7 @@ def evaluate(
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
         given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
         folder = out / profile / name.replace("/", "-")
-        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, min(subset, len(judged)), seed)
+        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, subset, seed, bfloat16)
         try:
             evaluation.tasks()
         except DataError:

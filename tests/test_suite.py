@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import capxai_core as cx
 from capxai_core.evaluate import records, suite
@@ -23,7 +24,11 @@ def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
     folder = folder / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3})
     suite.evaluate([suite.Evaluation(*arguments, subset=2)], jobs)
-    assert json.loads((folder / "provenance.json").read_text()) == {"seed": 3, "looked_at_again": 2}
+    assert json.loads((folder / "provenance.json").read_text()) == {
+        "seed": 3,
+        "looked_at_again": 2,
+        "bfloat16": False,
+    }
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
 
 
@@ -79,6 +84,26 @@ def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_n
         assert list(tables[name]["note"]) == ["nothing selected"], name
     assert set(tables["conclusions"]["holds"]) <= {"not tested"}
     assert len(ledger(tmp_path, ["scenes"])) > 100
+
+    explained_once = {path: path.stat().st_mtime_ns for path in folder.glob("records/explaining-words/part-????/*")}
+    (tables,) = suite.evaluate([suite.Evaluation(*arguments, subset=1)])  # later, some are looked at again
+    assert tables["masking"]["n"].max() > 0 and tables["randomisation"]["n"].max() > 0
+    assert all(path.stat().st_mtime_ns == when for path, when in explained_once.items())
+
+
+def test_in_bfloat16_hidden_pictures_are_seen_nearly_alike(model, tmp_path):
+    examples = cx.load_scenes("counter", 2, seed=3)
+    arguments = (model, examples, cx.load_scenes("train", 2), tmp_path, {}, {})
+    short = suite.Evaluation(*arguments, bfloat16=True)
+    options = {"occlusion": {"bfloat16": True}}
+    methods = (*suite.LOOKED_AT, "occlusion")
+    e, rounded = (next(suite.explained(model, examples, methods, None, o)) for o in ({}, options))
+    maps = torch.stack([of.explanations["occlusion"].image.flatten() for of in (e, rounded)])
+    assert not maps[0].equal(maps[1]) and torch.corrcoef(maps)[0, 1] > 0.99
+    seen, wanted = (pd.DataFrame(of._look_again(e)["deletion"]) for of in (short, suite.Evaluation(*arguments)))
+    away = (seen["probability"] - wanted["probability"]).abs()
+    assert 0 < away.max() < 0.1 and away.mean() < 0.01
+    assert seen.drop(columns="probability").equals(wanted.drop(columns="probability"))
 
 
 def test_results_of_something_else_are_not_mixed_in(model, tmp_path):

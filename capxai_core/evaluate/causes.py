@@ -17,10 +17,10 @@ from capxai_core.data.scenes import OBJECT_WORDS, Scene, SceneExample
 from capxai_core.data.scenes.world import PEOPLE
 from capxai_core.data.vocabulary import UNK
 from capxai_core.errors import RequestError
-from capxai_core.evaluate.masking import measured, nothing, see_all
+from capxai_core.evaluate.masking import measured, nothing
 from capxai_core.evaluate.records import Explained
 from capxai_core.models.captioner import Captioner
-from capxai_core.models.explainable import Unrolled, word_scores
+from capxai_core.models.explainable import Unrolled, see_all, word_scores
 
 OBJECT_EDITS, WORD_EDITS = ("removed", "moved", "recoloured"), ("deleted", "unknown")
 STEP = 0.25  # of the picture's width

@@ -25,11 +25,9 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.statistics import mean_interval, paired_difference
 from capxai_core.models.captioner import Captioner
-from capxai_core.models.device import at_once
-from capxai_core.models.explainable import Caption
+from capxai_core.models.explainable import Caption, see_all
 from capxai_core.models.search import beam_search
 
-BATCH = 8  # pictures: more leave the processor's cache
 REGIONS = ("relevant", "opposed", "strongest", "random", "shifted")
 Row = dict[str, Any]
 
@@ -43,6 +41,7 @@ def masking_rows(
     kept: Sequence[bool] = (False, True),
     beam_size: int = 3,
     seed: int = 0,
+    bfloat16: bool = False,
 ) -> list[Row]:
     """What becomes of the first occurrence of each of `words` where a share of the cells is filled.
 
@@ -62,7 +61,7 @@ def masking_rows(
             best, *others = (covered(some, grid) for some in (order[:k], order[-k:], strong[:k], chance[:k]))
             for mask in (best, *others, np.roll(best, step, axis=(0, 1))):
                 hidden += [~mask if alone else mask for alone in kept]
-        looked = look_again(model, e, np.array(hidden), fill, beam_size)
+        looked = look_again(model, e, np.array(hidden), fill, beam_size, bfloat16)
         word, p = e.caption.words[position], e.caption.log_probs[position].exp().item()
         where = {"image": e.example.name, "position": position, "word": word, "probability": p}
         cases = product(e.explanations, REGIONS, kept)
@@ -115,27 +114,22 @@ def covered(chosen: np.ndarray, grid: int) -> np.ndarray:
 
 @torch.no_grad()
 def look_again(
-    model: Captioner, e: Explained, hidden: np.ndarray, fill: str, beam_size: int = 0
+    model: Captioner, e: Explained, hidden: np.ndarray, fill: str, beam_size: int = 0, bfloat16: bool = False
 ) -> tuple[np.ndarray, list[tuple[str, ...]]]:
     """The words' probabilities (K, T) along the same caption, and K new captions, with cells hidden (K, grid, grid).
 
     fill: `white`, the picture's own `mean` colour, or the picture in a `blur` as wide as a cell. Without a `beam_size`
-    the new captions are empty. Of equal masks one is looked at.
+    the new captions are empty. Of equal masks one is looked at. bfloat16: see `see_all`.
     """
     x, ids = model.normalise(e.image), e.caption.token_ids
     which, where = np.unique(hidden.reshape(len(hidden), -1), axis=0, return_inverse=True)
     masks = torch.from_numpy(which).reshape(-1, 1, *hidden.shape[1:]).to(x)
-    a = see_all(model, torch.where(F.interpolate(masks, x.shape[-2:]) > 0, _paint(model, x, fill), x))
+    a = see_all(model, torch.where(F.interpolate(masks, x.shape[-2:]) > 0, _paint(model, x, fill), x), bfloat16)
     run = model.unroll(a, model.embed(ids).expand(len(a), -1, -1))
     after = torch.softmax(model.output(run.fused[:, : len(ids)]), dim=-1)[:, range(len(ids)), list(ids)]
     found = beam_search(model.decoder, a, beam_size) if beam_size else [[]] * len(a)
     said = [model.vocabulary.decode(token for token in found[k] if token != END) for k in where.ravel()]
     return after.cpu().numpy()[where.ravel()], said
-
-
-def see_all(model: Captioner, x: Tensor) -> Tensor:
-    """Normalised pictures (n, 3, size, size), any number → A (n, C, grid, grid)."""
-    return torch.cat([model.encoder(part) for part in x.split(at_once(x, BATCH))])
 
 
 def _paint(model: Captioner, x: Tensor, fill: str) -> Tensor:

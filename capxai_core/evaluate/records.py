@@ -49,11 +49,13 @@ def explained(
     examples: Sequence[Example],
     methods: Sequence[str],
     only: Collection[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] = OPTIONS,
     beam_size: int = 3,
 ) -> Iterator[Explained]:
     """Caption and explain the examples one by one; what methods share is done once, and nothing kept for the next.
 
-    only: the words to explain where a caption has them, all by default; no explanations where it has none.
+    only: the words to explain where a caption has them, all by default; no explanations where it has none. options: of
+    some of the methods.
     """
     for example in examples:
         image = example.image()
@@ -67,7 +69,7 @@ def explained(
             elif name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():
                 found[name] = product(found["guided_backprop"], found["gradcam"])
             else:
-                found[name] = explain(model, image, caption, name, positions, **OPTIONS.get(name, {}))
+                found[name] = explain(model, image, caption, name, positions, **options.get(name, {}))
         yield Explained(example, image, caption, found)
 
 

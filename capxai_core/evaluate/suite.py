@@ -26,7 +26,7 @@ from capxai_core.evaluate.localisation import (
     localisation_table,
 )
 from capxai_core.evaluate.masking import masking_rows, masking_table
-from capxai_core.evaluate.records import Explained, Tables, explained, parts, read_all, work
+from capxai_core.evaluate.records import OPTIONS, Explained, Tables, explained, parts, read_all, work
 from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
 from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
 from capxai_core.evaluate.support import object_words
@@ -52,7 +52,8 @@ class Evaluation:
     training: examples the model was trained on, for how often a word is right there. provenance: what the results
     belong to. given: settings of the training, for the table `settings`. subset: how many images, evenly spread, are
     looked at many times (masking, causes, deletion); a quarter of that number with shuffled weights, twice as many
-    with other options of LRP, up to `SHUFFLED` and `SWEPT` images.
+    with other options of LRP, up to `SHUFFLED` and `SWEPT` images. bfloat16: for the encoder's looks at pictures with
+    something hidden.
     """
 
     model: Captioner
@@ -63,20 +64,23 @@ class Evaluation:
     given: Mapping[str, float]
     subset: int = 32
     seed: int = 0
+    bfloat16: bool = False
 
     def tasks(self) -> list[Callable[[], None]]:
         """What is left to record, what takes longest first. `DataError` where other results are in the way."""
         few, left = self._spread(self.subset), list[Callable[[], None]]()
-        judged = object_words(self.model.profile) | DELETED.keys()
+        objects = object_words(self.model.profile)
+        judged, scenes = objects | DELETED.keys(), all(isinstance(example, SceneExample) for example in few)
         passes: tuple[tuple[str, Sequence[Example], Sequence[str], Any, Callable[[Explained], Tables]], ...] = (
-            ("looking-again", few, (*LOOKED_AT, *SLOW), None, self._look_again),
+            ("looking-again", few, (*LOOKED_AT, *SLOW), None if scenes else objects, self._look_again),
             ("shuffling-weights", few[: min(SHUFFLED, max(1, len(few) // 4))], LOOKED_AT, None, self._shuffle),
             ("changing-options", self._spread(min(SWEPT, 2 * self.subset)), AGAINST[:1], None, self._sweep),
             ("explaining-words", self.examples, FAST, judged, self._judge),
         )
-        for name, chosen, methods, only, rows in passes:
-            make = partial(gather, self.model, methods=methods, only=only, rows=rows)
-            provenance = {**self.provenance, "images": len(chosen)}
+        for name, chosen, methods, only, rows in (asked for asked in passes if asked[1]):
+            options = {**OPTIONS, "occlusion": {"bfloat16": self.bfloat16}}
+            make = partial(gather, self.model, methods=methods, only=only, rows=rows, options=options)
+            provenance = {**self.provenance, "images": len(chosen), "bfloat16": self.bfloat16}
             left += parts(self.folder / "records" / name, chosen, make, provenance)
         return left
 
@@ -99,15 +103,15 @@ class Evaluation:
         return {"randomisation": randomisation_rows(self.model, e, self.seed)}
 
     def _look_again(self, e: Explained) -> Tables:
-        model, words, seed = self.model, object_words(self.model.profile), self.seed
-        paper = replace(e, explanations={name: e.explanations[name] for name in LOOKED_AT if e.caption.words})
+        model, words, seed, short = self.model, object_words(self.model.profile), self.seed, self.bfloat16
+        paper = replace(e, explanations={name: e.explanations[name] for name in LOOKED_AT if e.explanations})
         return {
             "masking": [
                 row
                 for share, fill, kept in MASKS
-                for row in masking_rows(model, paper, words, share, fill, kept, seed=seed)
+                for row in masking_rows(model, paper, words, share, fill, kept, seed=seed, bfloat16=short)
             ],
-            "deletion": deletion_rows(model, e, words, seed=seed),
+            "deletion": deletion_rows(model, e, words, seed=seed, bfloat16=short),
             "causes": causes_rows(model, e) if isinstance(e.example, SceneExample) else [],
         }
 
@@ -158,7 +162,7 @@ class Evaluation:
         tables |= {"discrimination_rules": swept["discrimination"], "conclusions": conclusions_table(swept)}
         for name, table in tables.items():
             write_table(table, self.folder / f"{name}.csv")
-        made_with = {**self.provenance, "looked_at_again": len(self._spread(self.subset))}
+        made_with = {**self.provenance, "looked_at_again": len(self._spread(self.subset)), "bfloat16": self.bfloat16}
         write_facts(made_with, self.folder / "provenance.json")
         return tables
 
@@ -176,10 +180,11 @@ def gather(
     methods: Sequence[str],
     only: Collection[str] | None,
     rows: Callable[[Explained], Tables],
+    options: Mapping[str, Mapping[str, Any]],
 ) -> Tables:
-    """The rows of each table of all examples."""
+    """The rows of each table of all examples. options: of the methods, as for `explained`."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for e in explained(model.to(accelerator()), examples, methods, only):
+    for e in explained(model.to(accelerator()), examples, methods, only, options):
         for name, found in rows(e).items():
             tables.setdefault(name, []).extend(found)
     return tables

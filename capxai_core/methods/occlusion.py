@@ -11,22 +11,21 @@ from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import Method, columns, upsample
 from capxai_core.models.device import at_once
-from capxai_core.models.explainable import Caption, Explainable, word_scores
-
-BATCH = 8
+from capxai_core.models.explainable import BATCH, Caption, Explainable, see_all, word_scores
 
 
 @dataclass(frozen=True)
 class Occlusion(Method):
     """The drop of the logit when a window around each position of the grid turns gray, and each word `<unk>`.
 
-    window: its side, in positions of the encoder's grid.
+    window: its side, in positions of the encoder's grid. bfloat16: see `see_all`.
     """
 
     name, label = "occlusion", "Occlusion"
     signed, pixel_level, linguistic = True, False, True
     reference = "Zeiler and Fergus 2014, Visualizing and understanding convolutional networks"
     window: int = 3
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.window, int) and self.window > 0):
@@ -36,7 +35,7 @@ class Occlusion(Method):
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """One forward pass a position; all words share them."""
         ids, x, embedded = caption.token_ids, model.normalise(image), model.embed(caption.token_ids)
-        a = model.encoder(x)
+        a = see_all(model, x, self.bfloat16)
         logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
         rows, columns_ = a.shape[-2:]
         cells, drops = torch.cartesian_prod(torch.arange(rows), torch.arange(columns_)), []
@@ -45,7 +44,7 @@ class Occlusion(Method):
             for k, (row, column) in enumerate(part.tolist()):
                 down, across = self._reach(row, rows, x.shape[-2]), self._reach(column, columns_, x.shape[-1])
                 hidden[k, :, down, across] = 0
-            run = model.unroll(model.encoder(hidden), embedded.expand(len(part), -1, -1))
+            run = model.unroll(see_all(model, hidden, self.bfloat16), embedded.expand(len(part), -1, -1))
             drops.append(logits - word_scores(model, run, ids, positions))
         maps = torch.cat(drops).T.unflatten(1, (rows, -1))
         n = columns(caption, positions)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from capxai_core.data.examples import tokenize
 from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
 from capxai_core.errors import RequestError
+from capxai_core.models.device import at_once
 from capxai_core.models.ops import PLAIN, Ops
 
+BATCH = 8  # pictures: more leave the processor's cache
 MAX_READ = 100  # words of a caption, beams of a search: beyond it a slip of the keyboard
 
 
@@ -114,6 +116,16 @@ class Explainable(nn.Module, ABC):
         words, n = self.vocabulary.decode(ids), len(ids)
         attention, beta = (None if x is None else x[0, :n].cpu() for x in (run.attention, run.beta))
         return Caption(words, tuple(ids), chosen[:n], attention, beta, ended, chosen[n].item())
+
+
+def see_all(model: Explainable, x: Tensor, bfloat16: bool = False) -> Tensor:
+    """Normalised pictures (n, 3, H, W), any number → A (n, C, rows, columns), a few at a time.
+
+    bfloat16: with three digits in the encoder, in a sixth of the time where the processor multiplies such numbers.
+    """
+    x = x if x.is_cuda else x.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
+        return torch.cat([model.encoder(part) for part in x.split(at_once(x, BATCH))]).to(x.dtype)
 
 
 def word_scores(
