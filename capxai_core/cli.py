@@ -123,7 +123,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, where that is faster.")
+        bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, where there is any.")
     ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")
@@ -136,7 +136,7 @@ def evaluate(
     from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
     from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
-    from capxai_core.models.device import processes
+    from capxai_core.models.device import accelerator, has_bfloat16, processes
     from capxai_core.pipeline.profiles import evaluation_examples, find_profile
     from capxai_core.training.card import fingerprint
 
@@ -150,7 +150,8 @@ def evaluate(
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
         given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
         folder = out / profile / name.replace("/", "-")
-        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, subset, seed, bfloat16)
+        short = bfloat16 and has_bfloat16(accelerator())
+        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, subset, seed, short)
         try:
             evaluation.tasks()
         except DataError:

@@ -58,19 +58,13 @@ def layers(model: Captioner) -> Iterator[tuple[str, nn.Module]]:
 
 
 def deletion_rows(
-    model: Captioner,
-    e: Explained,
-    words: Collection[str],
-    steps: int = 8,
-    fill: str = "mean",
-    seed: int = 0,
-    bfloat16: bool = False,
+    model: Captioner, e: Explained, words: Collection[str], steps: int = 8, seed: int = 0, bfloat16: bool = False
 ) -> list[dict[str, Any]]:
     """The probability of the first occurrence of each of `words` as more and more cells are hidden, or shown.
 
     Columns: image, position, word, method (and `random`, an order by chance), ranking (by `score`, or of signed methods
-    also by the `absolute` evidence), curve (`deletion` from the whole picture, `insertion` from nothing but `fill`),
-    share of the cells, probability along the same caption. fill, bfloat16: see `look_again`.
+    also by the `absolute` evidence), curve (`deletion` from the whole picture, `insertion` from nothing but its
+    mean colour), share of the cells, probability along the same caption. bfloat16: see `look_again`.
     """
     found, grid = [], model.encoder.grid
     for position in first_said(e.caption, words):
@@ -85,7 +79,7 @@ def deletion_rows(
                 first = covered(order[: round(step / steps * grid**2)], grid)
                 hidden += [first, ~first]
                 cases += [(*asked, curve, step / steps) for curve in ("deletion", "insertion")]
-        after, _ = look_again(model, e, np.array(hidden), fill, bfloat16=bfloat16)
+        after, _ = look_again(model, e, np.array(hidden), "mean", bfloat16=bfloat16)
         where = {"image": e.example.name, "position": position, "word": e.caption.words[position]}
         for case, p in zip(cases, after[:, position].tolist(), strict=True):
             found.append(where | dict(zip([*CURVES, "share", "probability"], (*case, p), strict=True)))

@@ -28,3 +28,11 @@ def processes() -> int:
 def at_once(like: Tensor, few: int) -> int:
     """How many pictures or words to work on together: `few` stay in a processor's cache, a GPU wants many."""
     return few if like.device.type == "cpu" else 8 * few
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -24,7 +24,7 @@ INTERRUPTED = 130
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
 # explained by all fast methods, one looked at many times, one tuned on, and a chapter. The encoder of `scenes` is that
 # much smaller.
-TRAINED, EXPLAINED, LOOKED_AT, TUNED, CHAPTER, SMALLER = 0.009, 0.06, 4, 0.012, 2, 0.028
+TRAINED, EXPLAINED, LOOKED_AT, TUNED, CHAPTER, SMALLER = 0.009, 0.06, 4, 0.018, 2, 0.028
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     chapters = find_chapters((), Path())
     on, (n, subset) = ("--profile", name), profile.judged
     several = ("--jobs", str(jobs)) if jobs else ()
-    spread = ("--n", str(n), "--subset", str(subset), "--again", *several)
+    short = ("--bfloat16",) if profile.needs_data else ()
+    spread = ("--n", str(n), "--subset", str(subset), *short, "--again", *several)
     listed = sum(source.files for source in SOURCES.get(name, ()))
     steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
     if profile.needs_data:
@@ -58,7 +59,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
-        steps += [("tune", "adaptive", ("tune", *on, "--model", "adaptive", "--maps", "256", *several), TUNED * listed)]
+        tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", *several)
+        steps += [("tune", "adaptive", tuned, TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")

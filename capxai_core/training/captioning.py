@@ -23,10 +23,11 @@ from capxai_core.evaluate.captions import cider
 from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.decoder import Decoder
+from capxai_core.models.device import has_bfloat16
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
 from capxai_core.training.card import fingerprint, write_card
-from capxai_core.training.features import FeatureCache, has_bfloat16
+from capxai_core.training.features import FeatureCache
 from capxai_core.training.history import finished, read_history, write_log
 from capxai_core.training.recipe import Recipe
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
 from capxai_core.files import atomic
-from capxai_core.models.device import at_once
+from capxai_core.models.device import at_once, has_bfloat16
 from capxai_core.models.encoder import Encoder
 
 BATCH = 16
@@ -92,11 +92,3 @@ def _count(counter: Path) -> int:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads(counter.read_text())["images"])
     return 0
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -18,10 +18,10 @@ from capxai_core.data.scenes import PRESENCE, Scene, load_scenes
 from capxai_core.data.scenes.world import PEOPLE, verb_of
 from capxai_core.files import atomic
 from capxai_core.models.captioner import save_encoder
+from capxai_core.models.device import has_bfloat16
 from capxai_core.models.encoder import MEAN, SCENES_BLOCKS, STD, Encoder
 from capxai_core.training.captioning import fit, quiet_lightning
 from capxai_core.training.card import write_card
-from capxai_core.training.features import has_bfloat16
 from capxai_core.training.history import read_history
 
 SIZE = 128
