@@ -10,6 +10,7 @@ import torch
 from small import captioner, picture
 
 import capxai_core as cx
+from capxai_core.evaluate import records
 from capxai_core.evaluate import tuning as judged
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import (
@@ -23,6 +24,7 @@ from capxai_core.evaluate.tuning import (
 )
 from capxai_core.pipeline import tuning as pipeline
 from capxai_core.pipeline.photographs import kept_photographs
+from capxai_core.training import captioning, inference
 from capxai_core.training.captioning import caption_loss, pad_captions
 from capxai_core.training.inference import Weighting, weights_of, word_rows
 from capxai_core.training.recipe import Recipe
@@ -53,6 +55,15 @@ def test_weights_have_the_strength_asked_for_and_leave_other_words_alone():
         assert torch.allclose(m[image], expected)
     apart = torch.cat([(m["x"] - 1)[[5, 6]], (m["y"] - 1)[[5, 8]]]).abs().mean()
     assert apart.item() == pytest.approx(0.1)
+    turned = weights_of(words(), Weighting(strength=-0.1), 10)  # the other way round
+    assert all(torch.allclose(turned[image] - 1, 1 - m[image]) for image in m)
+
+
+def test_function_words_can_be_left_out_as_well():
+    table = words(word=["a", "dog", "in", "the", "dog", "a", "cat", "cat"])
+    m = weights_of(table, Weighting(strength=0.1, function_words=True), 10)
+    assert m["x"][6] == 1 != m["x"][5] and m["y"][7] == 1 != m["y"][8]
+    assert weights_of(table, Weighting(strength=0.1), 10)["x"][6] != 1
 
 
 def test_the_frequency_arm_weights_by_how_often_a_word_is_right_with_the_same_strength():
@@ -80,7 +91,10 @@ def test_scores_are_multiplied_by_the_weights():
         losses.append(torch.nn.functional.cross_entropy(logits * m[row], torch.tensor(ids), reduction="none"))
     assert caption_loss(model.decoder, a, tokens, recipe, m).item() == pytest.approx(torch.cat(losses).mean().item())
     neutral = caption_loss(model.decoder, a, tokens, recipe, torch.ones_like(m))
-    assert neutral.item() == pytest.approx(caption_loss(model.decoder, a, tokens, recipe).item())
+    plain = caption_loss(model.decoder, a, tokens, recipe)
+    assert neutral.item() == pytest.approx(plain.item())
+    mixed = caption_loss(model.decoder, a, tokens, recipe, m, plain=0.25)
+    assert mixed.item() == pytest.approx(0.25 * plain.item() + 0.75 * torch.cat(losses).mean().item())
 
 
 def test_the_reading_without_maps_tells_what_the_maps_tell():
@@ -90,6 +104,7 @@ def test_the_reading_without_maps_tells_what_the_maps_tell():
     np.testing.assert_allclose(fast["mean"], slow["mean"], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(fast["share"], slow["share"], rtol=1e-3, atol=1e-3)
     assert slow["relative"].abs().max() <= 1
+    assert fast[fast["word"].isin(["a", "in"])]["right"].all()  # no objects: right where a reference has them
 
 
 @pytest.fixture
@@ -159,6 +174,8 @@ def test_chair_counts_made_up_objects_by_words_and_by_captions(no_java):
     table = tuning_table(pd.DataFrame(rows).assign(image=[*"xyz"], arm="lrp", seed=1), draws=50)
     value = table[table.against == ""].set_index("measure")["value"]
     assert (value["CHAIR i"], value["CHAIR s"]) == pytest.approx((100 / 3, 100 / 3))
+    row = tuning_rows([dog], [("a", "shirt", "and", "a", "puppy", "and", "a", "frisbee")], (), object_words("flickr8k"))
+    assert (row[0]["made_up"], row[0]["others"], row[0]["others_made_up"]) == (2, 2, 1)  # the shirt has its own measure
     scene = next(e for e in cx.load_scenes("counter", 50) if "shirt" not in {w for o in e.objects for w in o.words})
     row = tuning_rows([scene], [("a", "shirt")], (), object_words("scenes"))[0]
     assert (row["objects"], row["made_up"]) == (1, 1)  # what shows counts, not what captions say from habit
@@ -252,3 +269,40 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     before = pd.concat(pd.read_parquet(path) for path in (runs / "explained").glob("part-*/words.parquet"))
     assert {*again.image} == {*before.image} and not np.allclose(again.share.iloc[:5], before.share.iloc[:5])
     assert not (runs / "original-epoch-2-1-explained").exists()
+
+
+def test_tuning_that_is_killed_goes_on_to_the_same_weights(tmp_path, monkeypatch, no_java):
+    model = cx.load_captioner("scenes/adaptive")
+    examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
+    recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
+    monkeypatch.setattr(records, "PART", 3)
+
+    def run(folder):
+        place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
+        table = pipeline.tune(model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=1)["fine_tuning"]
+        weights = sorted((tmp_path / folder).rglob("captioner.safetensors"))
+        return table, {path.parent.name: path.read_bytes() for path in weights}
+
+    def explaining(model, some, maps=False):
+        if some[0].name != examples[0].name:
+            raise KeyboardInterrupt
+        return word_rows(model, some, maps)
+
+    def training(self, batch, i):
+        if batch[2] is not None and i == 1:  # with weights, in the middle of the epoch
+            raise KeyboardInterrupt
+        return step(self, batch, i)
+
+    table, weights = run("whole")
+    assert len(weights) == 3
+    step = captioning.CaptionTraining.training_step
+    for where, name, dies in (
+        (inference, "word_rows", explaining),
+        (captioning.CaptionTraining, "training_step", training),
+    ):
+        with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+            cut.setattr(where, name, dies)
+            run("cut")
+    again, same = run("cut")
+    pd.testing.assert_frame_equal(again, table)
+    assert same == weights

@@ -151,7 +151,7 @@ def _agree(path: Path, provenance: Mapping[str, Any]) -> None:
             if found.get(key) != wanted.get(key):
                 raise DataError(
                     f"{path.parent}: holds results of another {key} ({found.get(key)}, not {wanted.get(key)}); "
-                    "delete the folder (capxai evaluate --again does it), and the same command begins anew"
+                    "delete the folder, and the same command begins anew (evaluate --again does both)"
                 )
         return
     with atomic(path) as unfinished:

@@ -31,6 +31,7 @@ MEASURES: Mapping[str, tuple[str, str | None, float]] = {
     "biased word said": ("biased", None, 100),
     "biased word made up": ("biased_wrong", None, 100),
     "CHAIR i": ("made_up", "objects", 100),
+    "CHAIR i of other words": ("others_made_up", "others", 100),
     "CHAIR s": ("hallucinates", None, 100),
     "METEOR": ("METEOR", None, 1),
     "ROUGE-L": ("ROUGE-L", None, 1),
@@ -79,7 +80,8 @@ def tuning_rows(
 ) -> list[dict[str, Any]]:
     """One row an image: the caption's scores, and its clothing words: said, right, there (in references), found.
 
-    Also how many of `objects` it says (objects), how many of those are not there (made_up), and whether any.
+    Also how many of `objects` it says (objects), how many of those are not there (made_up), and whether any; and the
+    first two without the biased word (others, others_made_up).
     """
     scores = image_scores([e.captions for e in examples], captions)
     rows = []
@@ -90,8 +92,9 @@ def tuning_rows(
         row |= {"there": len(there), "found": len(there & said), "biased": BIASED in caption}
         row |= {"biased_wrong": BIASED in caption and not example.supports(BIASED)}
         named = set(caption) & set(objects)
-        wrong = sum(not is_there(example, word) for word in named)
-        row |= {"objects": len(named), "made_up": wrong, "hallucinates": wrong > 0}
+        wrong = {word for word in named if not is_there(example, word)}
+        row |= {"objects": len(named), "made_up": len(wrong), "hallucinates": bool(wrong)}
+        row |= {"others": len(named - {BIASED}), "others_made_up": len(wrong - {BIASED})}
         rows.append(row | {name: float(values[i]) for name, values in scores.items()})
     return rows
 

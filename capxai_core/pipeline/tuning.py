@@ -32,17 +32,25 @@ from capxai_core.training.recipe import Recipe
 
 ARMS = {arm: Weighting(arm=arm) for arm in ("original", "frequency", "lrp")}
 # How the text, the released code and other strengths come out; of fewer seeds.
+# One thing of the text's or the code's at a time; only where maps are made of all.
+FINER = {
+    "as printed, stop words at 1": Weighting(reading="mean", strength=None, others=0),
+    "mean(E) / max|E|, half of the loss": Weighting(reading="relative", strength=None, plain=0.5),
+    "no function words, λ = 0.03": Weighting(function_words=True),
+}
 VARIANTS = {
     "as printed": Weighting(reading="mean", strength=None, others=0, stop=0),
     "mean(E)": Weighting(reading="mean", strength=None),
     "mean(E) / max|E|": Weighting(reading="relative", strength=None),
     "mean(E) / max|E|, λ = 0.03": Weighting(reading="relative"),
-    **{f"share, λ = {strength:g}": Weighting(strength=strength) for strength in (0.01, 0.1, 0.3)},
+    **{f"share, λ = {strength:g}": Weighting(strength=strength) for strength in (-0.3, -0.1, 0.01, 0.1, 0.3)},
     **{f"frequency, λ = {strength:g}": Weighting(arm="frequency", strength=strength) for strength in (0.01, 0.1, 0.3)},
+    **FINER,
 }
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
 # tuned with the weights of that part, one seed each, and are no variants.
-READINGS = {name: VARIANTS[name] for name in VARIANTS if "max|E|" in name} | {"share, λ = 0.03": ARMS["lrp"]}
+READINGS = {name: VARIANTS[name] for name in ("mean(E) / max|E|", "mean(E) / max|E|, λ = 0.03")}
+READINGS["share, λ = 0.03"] = ARMS["lrp"]
 # What the weights are made of, word by word: the mean share, how often the word is right, how often it is said.
 BY_WORD: Any = {"share": ("share", "mean"), "right": ("right", "mean"), "n": ("share", "size")}
 SLOWER = 0.1  # of the learning rate that the model was trained with
@@ -85,7 +93,7 @@ def tune(
     whole, maps, variants = variants > 0 and not maps, min(maps, len(train)), min(variants, seeds)
     # Its weights differ in the last bit from those without maps, and what is begun with the one goes on with the one.
     runs = runs / "mapped" if whole else runs
-    varied = {name: of for name, of in VARIANTS.items() if not maps or name not in READINGS}
+    varied = {name: of for name, of in VARIANTS.items() if not maps or name not in READINGS | FINER}
     readings = {f"{maps} images, {name}": of for name, of in READINGS.items()} if maps else {}
     words = explained_training_set(model, train, runs / "explained", provenance, whole, jobs)
     mapped = runs / f"mapped-{maps}"
@@ -120,10 +128,11 @@ def tune(
     if maps:
         beside = rows["arm"].isin(["original", *readings]) & (rows["seed"] <= 1)
         tables["fine_tuning_readings"] = tuning_table(rows[beside])
-    for old in results.glob("fine_tuning*"):  # of other options or weights
-        old.unlink()
     for name, table in tables.items():
         write_table(table, results / f"{name}.csv")
+    for old in results.glob("fine_tuning*.csv"):  # of other options or weights
+        if old.stem not in tables:
+            old.unlink()
     made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
     write_facts(made, results / "fine_tuning.json")
     if find_profile(model.profile).needs_data:  # what may be shown of photographs
@@ -187,17 +196,16 @@ class _Shared:
             changes = {"epochs": 1, "lr": self.recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
             recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
             start = model.architecture, model.profile, model.encoder, self.examples, recipe
-            m = weights_of(words, weighting, len(model.vocabulary))
-            path = train_captioner(
-                *start, folder, self.cache, accelerator(), model, m, describe(weighting, words), made_by
-            )
+            m = weights_of(words, weighting, len(model.vocabulary)), weighting.plain, describe(weighting, words)
+            path = train_captioner(*start, folder, self.cache, accelerator(), model, *m, made_by)
             model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)
 
     def judged(self, model: Captioner, arm: str, seed: int, folder: Path, weights: str) -> pd.DataFrame:
         """The rows of the test images by a model, kept in `folder`."""
-        kept = folder / f"judged-{weights[:12]}-{fingerprint(self.test)[:12]}.parquet"
+        code = str(self.provenance.get("code", ""))
+        kept = folder / f"judged-{weights[:12]}-{fingerprint(self.test)[:12]}-{code[:12]}.parquet"
         if not kept.is_file():
             seen, model = torch.from_numpy(np.load(self.seen)), model.to(accelerator())
             said = [words for a in seen.split(BATCH) for words in captions_of(model, a.to(accelerator()))]

@@ -45,12 +45,13 @@ class CaptionTraining(L.LightningModule):
         recipe: Recipe,
         references: list[tuple[tuple[str, ...], ...]],
         identity: dict[str, str],
+        plain: float = 0.0,
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
         average = running_mean(recipe.average)
         self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
-        self.recipe, self.references, self.identity = recipe, references, identity
+        self.recipe, self.references, self.identity, self.plain = recipe, references, identity, plain
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
         self.captioner = [captioner]
         self.history: list[dict[str, float]] = []
@@ -62,7 +63,7 @@ class CaptionTraining(L.LightningModule):
         a, tokens, weights = batch
         # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
         torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
-        loss = caption_loss(self.decoder, a, tokens, self.recipe, weights)
+        loss = caption_loss(self.decoder, a, tokens, self.recipe, weights, self.plain)
         self.losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
         return loss
@@ -168,12 +169,13 @@ def train_captioner(
     device: torch.device,
     start: Captioner | None = None,
     weights: Weights | None = None,
+    plain: float = 0.0,
     weighting: str = "",
     made_by: str = "",
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
-    start: a captioner to go on from, instead of from nothing; weights: of the scores, eq. (14), and weighting tells
+    start: a captioner to go on from, instead of from nothing; weights and plain: see `caption_loss`; weighting tells
     them from others. made_by: the command for the model card, where it is not `capxai train`.
 
     Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: last.ckpt, log.csv, curves.png, in the end
@@ -203,7 +205,7 @@ def train_captioner(
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
         "weighting": weighting,
     }
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity)
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, plain)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -326,10 +328,13 @@ def pad_captions(captions: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[START, *c] + [PAD] * (longest - len(c)) for c in captions])
 
 
-def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights: Tensor | None = None) -> Tensor:
+def caption_loss(
+    model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights: Tensor | None = None, plain: float = 0.0
+) -> Tensor:
     """Mean cross-entropy of each next word given the words before: a (n, C, H, W), tokens (n·m, T + 1) → scalar.
 
-    weights: (n·m, V), which the scores of a caption's words are multiplied by, eq. (14).
+    weights: (n·m, V), which the scores of a caption's words are multiplied by, eq. (14). plain: the share of the loss
+    that is taken of the scores as they are.
     """
     features = model.encode(a)
     spoken = tokens[:, 1:] != PAD
@@ -351,6 +356,7 @@ def caption_loss(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe, weights:
     # Back in the order of captions and words, in which dropout is drawn whatever was left out on the way.
     order = torch.cat(said).argsort()
     logits = model.fc(F.dropout(torch.cat(fused)[order], recipe.dropout))
-    if weights is not None:
-        logits = logits * weights.repeat_interleave(lengths.flatten(), 0)
-    return F.cross_entropy(logits.float(), tokens[:, 1:][spoken], label_smoothing=recipe.smoothing)
+    wanted, smoothing = tokens[:, 1:][spoken], recipe.smoothing
+    weighted = logits if weights is None else logits * weights.repeat_interleave(lengths.flatten(), 0)
+    loss = F.cross_entropy(weighted.float(), wanted, label_smoothing=smoothing)
+    return loss.lerp(F.cross_entropy(logits.float(), wanted, label_smoothing=smoothing), plain) if plain else loss

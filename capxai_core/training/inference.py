@@ -10,6 +10,7 @@ costs the drawn scenes' captioner less than 5 % of its validation CIDEr-D in an 
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +18,11 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from capxai_core.data.examples import Example
 from capxai_core.evaluate.records import Tables, parts, read_records, work
+from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import DEFAULT
 from capxai_core.lrp.relevance import mean_relevance
 from capxai_core.methods import explain
@@ -42,19 +45,24 @@ class Weighting(BaseModel):
         description="of LRP: pixels' share of the logit, mean(E) as printed, mean(E) / max|E| as in the code",
     )
     strength: float | None = Field(
-        default=DEFAULT, gt=0, description="mean |m - 1| of the weighted words, in each arm; None: as it comes"
+        default=DEFAULT,
+        description="mean |m - 1| of the weighted words, before m is kept between 0 and 2; below 0: m turned round; "
+        "None: as it comes",
     )
     others: Literal[0, 1] = Field(default=1, description="weight of words that are not in the caption; the text says 0")
-    stop: Literal[0, 1] = Field(default=1, description="weight of a, an, the; the text says 0")
+    stop: Literal[0, 1] = Field(default=1, description="weight of stop words; the text says 0")
+    function_words: bool = Field(default=False, description="stop words: not a, an, the alone, but scikit-learn's list")
+    plain: float = Field(default=0, ge=0, lt=1, description="share of the loss on scores without weights; code: 0.5")
 
 
 def word_rows(model: Captioner, examples: Sequence[Example], maps: bool = False) -> Tables:
     """What the model says of each example, word by word, and how much of it the pixels carry.
 
-    Columns: image, word, token, mean (of E), share (of the logit), right (a reference has the word, or the picture
-    what it names); with maps also relative, mean(E) / max|E|.
+    Columns: image, word, token, mean (of E), share (of the logit), right (the picture has what an object word names; of
+    other words, and of photographs: a reference has the word); with maps also relative, mean(E) / max|E|.
     """
     rows: list[dict[str, Any]] = []
+    objects = object_words(model.profile)
     for example in examples:
         image = example.image()
         caption = model.caption(image)
@@ -68,10 +76,10 @@ def word_rows(model: Captioner, examples: Sequence[Example], maps: bool = False)
         else:
             means, logits = (of.cpu() for of in mean_relevance(model, image, ids, range(len(ids))))
             peak = None
-        shares = means * model.size**2 / logits
+        shares, told = means * model.size**2 / logits, set(chain(*example.captions))
         for k, (word, token) in enumerate(zip(caption.words, ids, strict=True)):
             row = {"image": example.name, "word": word, "token": token, "mean": means[k].item()}
-            row |= {"share": shares[k].item(), "right": example.supports(word)}
+            row |= {"share": shares[k].item(), "right": example.supports(word) if word in objects else word in told}
             rows.append(row if peak is None else row | {"relative": (means[k] / peak[k]).item()})
     return {"words": rows}
 
@@ -102,7 +110,8 @@ def weights_of(words: pd.DataFrame, weighting: Weighting, vocabulary: int) -> We
     """
     if weighting.arm == "original":
         return {}
-    told = words[~words["word"].isin(STOP_WORDS)]
+    stopped = words["word"].isin({*STOP_WORDS, *(ENGLISH_STOP_WORDS if weighting.function_words else ())})
+    told = words[~stopped]
     if weighting.arm == "frequency":
         rate = told.groupby("word")["right"].mean()
         told = told.assign(value=told["word"].map(rate))
@@ -110,7 +119,7 @@ def weights_of(words: pd.DataFrame, weighting: Weighting, vocabulary: int) -> We
         told = told.assign(value=told[weighting.reading])
     told = told[np.isfinite(told["value"])].groupby(["image", "token"], sort=False)["value"].mean().reset_index()
     scale = 1.0 if weighting.strength is None else weighting.strength / told["value"].abs().mean()
-    stops = words[words["word"].isin(STOP_WORDS)].groupby("image")["token"].unique()
+    stops = words[stopped].groupby("image")["token"].unique()
     found = {}
     for image, of in told.groupby("image", sort=False):
         m = torch.full((vocabulary,), float(weighting.others))
