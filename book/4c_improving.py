@@ -148,8 +148,8 @@ cx.figure_intervals(quality, "measure", "score, less one more ordinary epoch [95
 # Frequency inference is the other way round: what is often right is said more often, TP rises a little, and so does
 # everything made up.
 #
-# On photographs the same push moves nothing that could be told from noise, and a harder one makes the habit worse:
-# [](improving_on_photographs).
+# On photographs LRP inference as strong as this moves nothing that could be told from noise, and a stronger one makes
+# the habit worse: [](improving_on_photographs).
 #
 # For what it costs elsewhere, the same on all test pictures:
 

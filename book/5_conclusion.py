@@ -93,8 +93,8 @@ Markdown("\n\n".join(parts))
 #   ([](4b3_unsupported_words)).
 # - **A model can be held back from its habit by its own explanations,** at the price of saying less
 #   ([](4c_improving)), if its pictures are drawn; by the paper's equation as printed it cannot. A captioner of
-#   photographs, pushed as hard, does not move; pushed harder, it gets worse in that very habit. There the equation as
-#   printed has it make up less, but not by its explanations ([](improving_on_photographs)).
+#   photographs does not move when pushed as hard, and gets worse in that very habit when pushed harder; with the same
+#   weights turned round it gets better ([](improving_on_photographs)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
 #   weights are shuffled ([](sanity_checks)).

@@ -3,6 +3,7 @@
 import hashlib
 import html
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +187,8 @@ def figure_intervals(
 def figure_curves(
     table: pd.DataFrame, x: str, by: str, axes: tuple[str, str], dashed: str = "", title: str = "", y: str = "value"
 ) -> Plate:
-    """A line for each value of the column `by` along `x`, with its 95 % interval as a band where there is one.
+    """A line for each value of the column `by`, along `x` with its 95 % interval as a band, or from row to row of a
+    table without intervals.
 
     axes: what the two axes show. dashed: a column that is true of lines to be drawn dashed and without a band.
     """
@@ -199,13 +201,11 @@ def figure_curves(
     colours, lines = colours_of(keys), []
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(7, 5.2), layout="constrained")
-        for i, key in enumerate(keys):
+        for mark, key in zip(cycle(MARKERS), keys, strict=False):
             of_key = table[table[by] == key]
             for broken, part in of_key.groupby(of_key[dashed].astype(bool)) if dashed else [(False, of_key)]:
-                part = part.sort_values(x, kind="stable")
-                style: Any = (
-                    {"ls": "--", "lw": 1.2} if broken else {"ls": "-", "marker": MARKERS[i % len(MARKERS)], "ms": 4}
-                )
+                part = part.sort_values(x, kind="stable") if "low" in part else part
+                style: Any = {"ls": "--", "lw": 1.2} if broken else {"ls": "-", "marker": mark, "ms": 4}
                 name = name_of(str(key)) + (" (negative evidence)" if broken else "")
                 ax.plot(part[x], part[y], color=colours[key], label=name, **style)
                 if not broken and {"low", "high"} <= {*part.columns}:
