@@ -38,7 +38,7 @@ from capxai_core.models.device import accelerator
 SLOW = ("integrated_gradients", "occlusion")  # hundreds of forward passes a caption: judged on the subset only
 FAST = tuple(name for name in METHODS if name not in SLOW)
 LOOKED_AT = ("attention", "gradcam", "guided_gradcam", "lrp")  # the paper's
-AGAINST = ("attention", "uniform")
+AGAINST, AGAIN = ("attention", "uniform"), "looking-again"
 # Share of the cells, what they are filled with, and whether they are hidden or all the others are.
 MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False,)), (0.25, "blur", (False,)),
          (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
@@ -72,7 +72,7 @@ class Evaluation:
         objects = object_words(self.model.profile)
         judged, scenes = objects | DELETED.keys(), all(isinstance(example, SceneExample) for example in few)
         passes: tuple[tuple[str, Sequence[Example], Sequence[str], Any, Callable[[Explained], Tables]], ...] = (
-            ("looking-again", few, (*LOOKED_AT, *SLOW), None if scenes else objects, self._look_again),
+            (AGAIN, few, (*LOOKED_AT, *SLOW), None if scenes else objects, self._look_again),
             ("shuffling-weights", few[: min(SHUFFLED, max(1, len(few) // 4))], LOOKED_AT, None, self._shuffle),
             ("changing-options", self._spread(min(SWEPT, 2 * self.subset)), AGAINST[:1], None, self._sweep),
             ("explaining-words", self.examples, FAST, judged, self._judge),
@@ -80,7 +80,7 @@ class Evaluation:
         for name, chosen, methods, only, rows in (asked for asked in passes if asked[1]):
             options = {**OPTIONS, "occlusion": {"bfloat16": self.bfloat16}}
             make = partial(gather, self.model, methods=methods, only=only, rows=rows, options=options)
-            provenance = {**self.provenance, "images": len(chosen), "bfloat16": self.bfloat16}
+            provenance = {**self.provenance, "images": len(chosen), "bfloat16": self.bfloat16 and name == AGAIN}
             left += parts(self.folder / "records" / name, chosen, make, provenance)
         return left
 

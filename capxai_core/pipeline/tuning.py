@@ -76,13 +76,14 @@ def tune(
     `VARIANTS`, at most `seeds`, and of the arms that go on for `epochs`, explained anew after each. maps: of how many
     training images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and
     captions are kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`, in place of
-    those that were there; what was interrupted goes on. Judged on the test images (of drawn scenes, those of
-    `counter`). What the LRP arm of the first seed says of free photographs, where the profile has any, goes to
-    `results / "tuned"`.
+    those that were there; what was interrupted goes on. Judged on the test images, of drawn scenes those of `counter`,
+    where habits mislead (those of `test`, where they hold, have the table `fine_tuning_usual`). What the LRP arm of the
+    first seed says of free photographs, where the profile has any, goes to `results / "tuned"`.
     """
     train = [e for e in examples if e.split == "train"]
-    test = [e for e in examples if e.split == ("counter" if model.profile == "scenes" else "test")]
-    subset = {e.name for e in clothing_subset(test, clothing_words(model.profile))}
+    test = [e for e in examples if e.split in ("counter", "test")]
+    misleading = {e.name for e in test if e.split == "counter"} or {e.name for e in test}
+    subset = {e.name for e in clothing_subset(test, clothing_words(model.profile))} & misleading
     if not train or not subset:
         raise DataError("tuning needs training images, and test images whose captions name a garment but no shirt")
     # Here, before processes that read them would write them at the same time.
@@ -112,6 +113,8 @@ def tune(
     tasks.sort(key=lambda task: -task.args[-1])  # what takes longest first
     tasks.insert(0, partial(shared.judged, model, "pretrained", 0, runs, provenance["weights"]))
     rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
+    usual = rows[rows["arm"].isin([*ARMS, "pretrained"]) & ~rows["image"].isin(misleading)]
+    rows = rows[rows["image"].isin(misleading)]
     kept = rows["image"].isin(subset)
     main = rows["arm"].isin([*ARMS, "pretrained"])
     tables = {
@@ -120,6 +123,8 @@ def tune(
         "fine_tuning_words": words.groupby("word", as_index=False).agg(**BY_WORD),
         "fine_tuning_cost": costs(model, train[:32]),
     }
+    if len(usual):
+        tables["fine_tuning_usual"] = tuning_table(usual)
     if variants:
         some = main & (rows["seed"] <= variants)
         tables["fine_tuning_variants_all"] = tuning_table(rows[some | rows["arm"].isin(varied)])
@@ -130,10 +135,9 @@ def tune(
         tables["fine_tuning_readings"] = tuning_table(rows[beside])
     for name, table in tables.items():
         write_table(table, results / f"{name}.csv")
-    for old in results.glob("fine_tuning*.csv"):  # of other options or weights
-        if old.stem not in tables:
-            old.unlink()
-    made = {**provenance, **asked, "test_images": len(test), "lr": recipe.lr * SLOWER}
+    for old in {*results.glob("fine_tuning*.csv")} - {results / f"{name}.csv" for name in tables}:
+        old.unlink()  # of other options or weights
+    made = {**provenance, **asked, "test_images": len(misleading), "lr": recipe.lr * SLOWER}
     write_facts(made, results / "fine_tuning.json")
     if find_profile(model.profile).needs_data:  # what may be shown of photographs
         tuned = load_captioner(runs / "lrp-1" / "captioner.safetensors", model.encoder).to(accelerator())
