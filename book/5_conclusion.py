@@ -91,10 +91,10 @@ Markdown("\n\n".join(parts))
 # - **Whether a word is made up is largely a matter of which word it is.** Over all words together LRP's scores tell
 #   right from made-up ones, better than the paper's. Among uses of the same word they do not
 #   ([](4b3_unsupported_words)).
-# - **A model can be held back from its habit by its own explanations,** at the price of saying less
-#   ([](4c_improving)), if its pictures are drawn; by the paper's equation as printed it cannot. A captioner of
-#   photographs does not move when pushed as hard, and gets worse in that very habit when pushed harder; with the same
-#   weights turned round it gets better ([](improving_on_photographs)).
+# - **Scores weighted by explanations move a captioner, but not by what they say of its objects.** The drawn scenes'
+#   captioner makes up less, by saying less; where function words have no weights nothing of that is left
+#   ([](4c_improving)). The photographs' does not move when pushed as hard, gets worse in its habit when pushed harder,
+#   and better with the same weights turned round ([](improving_on_photographs)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
 #   weights are shuffled ([](sanity_checks)).
