@@ -199,7 +199,8 @@ cx.table_intervals(pick(told, against="", arm=readings, measure=asked), "arm", "
 # *nothing* is left of what LRP inference did: no fewer shirts, and about as many words as after an ordinary epoch. So
 # it is not the explanation of the *shirt* that holds the model back. A likely way is this: pictures speak for *in*, its
 # m is above 1, and training presses its score down ([](improving_on_photographs) has the derivative); where the caption
-# would have gone on with *in a … shirt* it ends. A captioner that stops before its habit has not unlearned it.
+# would have gone on with *in a … shirt* it does without. A captioner that is kept from where its habit works has not
+# unlearned it.
 #
 # ## How hard to push
 #
