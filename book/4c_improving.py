@@ -169,9 +169,9 @@ whole = pick(usual, against="", measure=["CHAIR i", "METEOR", "ROUGE-L", "CIDEr-
 cx.table_intervals(whole, "measure", "arm", "All pictures of test")
 
 # %% [markdown]
-# CHAIR counts made-up objects of every kind: *i* of the object words said, *s* of the captions; *of other words* leaves
-# the *shirt* out. Frequency inference costs quality, as in the paper. So does LRP inference where the habits hold: to
-# say less is no loss only where what would be said is wrong.
+# CHAIR counts made-up objects of every kind: *i* of the object words said, *s* of the captions. Frequency inference
+# costs quality, as in the paper. So does LRP inference where the habits hold: to say less is no loss only where what
+# would be said is wrong.
 #
 # ## The readings, as printed and as coded
 #
@@ -185,7 +185,7 @@ varied = results.get("fine_tuning_variants_all", everywhere)
 few = results.get("fine_tuning_readings", everywhere)
 readings = ["original", "lrp", *(arm for arm in VARIANTS if "share" not in arm and "frequency" not in arm)]
 readings += [arm for arm in few["arm"].unique() if " images, " in arm]
-asked = ["recall", "biased word made up", "CHAIR i of other words", "CIDEr-D", "words"]
+asked = ["recall", "biased word made up", "CIDEr-D", "words"]
 told = pd.concat([varied, few[few["arm"].str.contains(" images, ")]])
 cx.table_intervals(pick(told, against="", arm=readings, measure=asked), "arm", "measure", "Readings of equation (15)")
 
