@@ -149,7 +149,9 @@ cx.table_intervals(turned, "measure", "arm", "LRP inference turned round, differ
 # these photographs: the curve is shown whole. How much of it is due to the weights of words such as *in*, to which the
 # drawn scenes owe all of theirs, [](4c_improving), was not taken apart here.)
 #
-# Why this way round? With scores z and q = softmax(m z), a training step moves the score of word v against
+# Why this way round? The paper expects the opposite: a smaller m makes a word less probable in training, the loss
+# grows, and that should hinder the word. But where a reference has the word, a larger loss calls for a larger score.
+# With scores z and q = softmax(m z), a training step moves the score of word v against
 #
 # $$\frac{\partial L}{\partial z_v} = m_v \, (q_v - [v = \text{the reference's word}]).$$
 #

@@ -123,7 +123,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, where there is any.")
+        bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, if the device has it.")
     ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")

@@ -86,6 +86,7 @@ def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_n
     assert len(ledger(tmp_path, ["scenes"])) > 100
 
     explained_once = {path: path.stat().st_mtime_ns for path in folder.glob("records/explaining-words/part-????/*")}
+    assert explained_once
     more = suite.Evaluation(*arguments, subset=1, bfloat16=True)  # later, some are looked at again
     (tables,) = suite.evaluate([more])
     assert tables["masking"]["n"].max() > 0 and tables["randomisation"]["n"].max() > 0

@@ -50,7 +50,6 @@ def explained(
     methods: Sequence[str],
     only: Collection[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] = OPTIONS,
-    beam_size: int = 3,
 ) -> Iterator[Explained]:
     """Caption and explain the examples one by one; what methods share is done once, and nothing kept for the next.
 
@@ -59,7 +58,7 @@ def explained(
     """
     for example in examples:
         image = example.image()
-        caption, found = model.caption(image, beam_size), dict[str, Explanation]()
+        caption, found = model.caption(image), dict[str, Explanation]()
         positions, shared = tuple(p for p, word in enumerate(caption.words) if only is None or word in only), None
         of = {name: METHODS[name] for name in methods} if positions else {}
         for name, method in of.items():

@@ -38,7 +38,8 @@ from capxai_core.models.device import accelerator
 SLOW = ("integrated_gradients", "occlusion")  # hundreds of forward passes a caption: judged on the subset only
 FAST = tuple(name for name in METHODS if name not in SLOW)
 LOOKED_AT = ("attention", "gradcam", "guided_gradcam", "lrp")  # the paper's
-AGAINST, AGAIN = ("attention", "uniform"), "looking-again"
+AGAINST = ("attention", "uniform")
+AGAIN = "looking-again"
 # Share of the cells, what they are filled with, and whether they are hidden or all the others are.
 MASKS = ((0.25, "white", (False, True)), (0.25, "mean", (False,)), (0.25, "blur", (False,)),
          (0.1, "white", (False,)), (0.5, "white", (False,)))  # fmt: skip
@@ -77,8 +78,8 @@ class Evaluation:
             ("changing-options", self._spread(min(SWEPT, 2 * self.subset)), AGAINST[:1], None, self._sweep),
             ("explaining-words", self.examples, FAST, judged, self._judge),
         )
+        options = {**OPTIONS, "occlusion": {"bfloat16": self.bfloat16}}
         for name, chosen, methods, only, rows in (asked for asked in passes if asked[1]):
-            options = {**OPTIONS, "occlusion": {"bfloat16": self.bfloat16}}
             make = partial(gather, self.model, methods=methods, only=only, rows=rows, options=options)
             provenance = {**self.provenance, "images": len(chosen), "bfloat16": self.bfloat16 and name == AGAIN}
             left += parts(self.folder / "records" / name, chosen, make, provenance)

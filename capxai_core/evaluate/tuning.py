@@ -20,6 +20,7 @@ from capxai_core.evaluate.captions import image_scores
 
 BIASED = "shirt"
 DEFAULT = 0.03  # mean |m - 1| of the arms called lrp and frequency
+MAIN = ("pretrained", "original", "frequency", "lrp")
 # Section IV-B4: the other clothes.
 CLOTHES = frozenset(("kilt", "jacket", "uniform", "coat", "dress", "suit", "jersey", "outfit", "polka", "bikini",
                      "swimsuit", "plaid", "bib", "skirt"))  # fmt: skip
@@ -115,7 +116,7 @@ def changed_captions(
 
 
 def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.DataFrame:
-    """Table III with intervals: each measure of each arm, and how it differs from the other arms.
+    """Table III with intervals: each measure of each arm, and how it differs from the others of `MAIN`.
 
     rows: those of `tuning_rows` on the same images, with the columns arm and seed. Bootstrap over images and seeds at
     once, the same draws for all arms, so that differences are paired. Columns: measure, arm, against, value, low, high,
@@ -123,11 +124,12 @@ def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.Dat
     """
     found = []
     arms = list(dict.fromkeys(rows["arm"]))
+    others = ["", *(arm for arm in MAIN if arm in arms)]
     for measure, (over, under, times) in MEASURES.items():
         if over not in rows:
             continue
         drawn = {arm: _draws(rows[rows["arm"] == arm], over, under, times, seed, draws) for arm in arms}
-        for arm, other in ((arm, other) for arm in arms for other in ("", *arms) if arm != other):
+        for arm, other in ((arm, other) for arm in arms for other in others if arm != other):
             part, (value, sample) = rows[rows["arm"] == arm], drawn[arm]
             if other:
                 value, sample = value - drawn[other][0], sample - drawn[other][1]

@@ -38,7 +38,7 @@ class GuidedEncoder(fx.Interpreter):
     """Runs an encoder with every ReLU guided; the encoder itself is not touched, and no hook is left in it."""
 
     def __init__(self, encoder: nn.Module) -> None:
-        super().__init__(trace(encoder))
+        super().__init__(encoder, graph=trace(encoder))
 
     def run_node(self, n: fx.Node) -> Any:
         """As it is, ReLUs apart."""

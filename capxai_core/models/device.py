@@ -30,6 +30,15 @@ def at_once(like: Tensor, few: int) -> int:
     return few if like.device.type == "cpu" else 8 * few
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """Pictures or weights in the order in which a processor's convolutions take a quarter less time.
+
+    Sums differ in the last bit: for a forward pass that must repeat another's, both have to lie like this, or ties in
+    flat regions are pooled otherwise.
+    """
+    return x if x.is_cuda else x.contiguous(memory_format=torch.channels_last)
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
     if device.type == "cuda":

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from capxai_core.data.examples import tokenize
 from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
 from capxai_core.errors import RequestError
-from capxai_core.models.device import at_once
+from capxai_core.models.device import at_once, channels_last
 from capxai_core.models.ops import PLAIN, Ops
 
 BATCH = 8  # pictures: more leave the processor's cache
@@ -124,9 +124,9 @@ def see_all(model: Explainable, x: Tensor, bfloat16: bool = False) -> Tensor:
 
     bfloat16: with three digits in the encoder, in a sixth of the time where the processor multiplies such numbers.
     """
-    x = x if x.is_cuda else x.contiguous(memory_format=torch.channels_last)
+    parts = channels_last(x).split(at_once(x, BATCH))
     with torch.autocast(x.device.type, torch.bfloat16) if bfloat16 else nullcontext():
-        return torch.cat([model.encoder(part) for part in x.split(at_once(x, BATCH))]).to(x.dtype)
+        return torch.cat([model.encoder(part) for part in parts]).to(x.dtype)
 
 
 def word_scores(

@@ -31,13 +31,13 @@ from capxai_core.training.inference import Weighting, describe, explained_traini
 from capxai_core.training.recipe import Recipe
 
 ARMS = {arm: Weighting(arm=arm) for arm in ("original", "frequency", "lrp")}
-# How the text, the released code and other strengths come out; of fewer seeds.
 # One thing of the text's or the code's at a time; only where maps are made of all.
 FINER = {
     "as printed, stop words at 1": Weighting(reading="mean", strength=None, others=0),
     "mean(E) / max|E|, half of the loss": Weighting(reading="relative", strength=None, plain=0.5),
     "no function words, λ = 0.03": Weighting(function_words=True),
 }
+# How the text, the released code and other strengths come out; of fewer seeds.
 VARIANTS = {
     "as printed": Weighting(reading="mean", strength=None, others=0, stop=0),
     "mean(E)": Weighting(reading="mean", strength=None),

@@ -45,9 +45,7 @@ class Weighting(BaseModel):
         description="of LRP: pixels' share of the logit, mean(E) as printed, mean(E) / max|E| as in the code",
     )
     strength: float | None = Field(
-        default=DEFAULT,
-        description="mean |m - 1| of the weighted words, before m is kept between 0 and 2; below 0: m turned round; "
-        "None: as it comes",
+        default=DEFAULT, description="mean |m - 1| of the weighted words; below 0: turned round; None: as it comes"
     )
     others: Literal[0, 1] = Field(default=1, description="weight of words that are not in the caption; the text says 0")
     stop: Literal[0, 1] = Field(default=1, description="weight of stop words; the text says 0")
@@ -106,7 +104,7 @@ def explained_training_set(
 def weights_of(words: pd.DataFrame, weighting: Weighting, vocabulary: int) -> Weights:
     """m of eq. (15) for each image, (V,); images of which nothing is known are left out, and have no weights.
 
-    A word said twice in a caption has the mean of its values; m is kept between 0 and 2.
+    A word said twice in a caption has the mean of its values; m is, after that, kept between 0 and 2.
     """
     if weighting.arm == "original":
         return {}
