@@ -213,6 +213,7 @@ def figure_curves(
                 first, last = part.iloc[0], part.iloc[-1]
                 lines.append(f"{name} from {number(first[y])} at {first[x]:g} to {number(last[y])} at {last[x]:g}")
         ax.set(xlabel="\n".join(filter(None, (axes[0], counted(table)))), ylabel=axes[1], title=title)
+        ax.locator_params(axis="x", integer=pd.api.types.is_integer_dtype(table[x]))  # no half epochs
         ax.grid(alpha=0.25)
         _legend(figure, ax)
         plt.close(figure)
