@@ -33,7 +33,7 @@ def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
 
 
 def test_an_interrupted_evaluation_goes_on_and_gives_the_same_bytes(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "PART", 2)
+    monkeypatch.setattr(suite, "PART", 2)
     whole = run(model, tmp_path / "whole")
     assert len(whole) >= 14 and all(b"nan" not in table.lower().split(b"\n")[0] for table in whole.values())
 
@@ -111,9 +111,9 @@ def test_in_bfloat16_hidden_pictures_are_seen_nearly_alike(model, tmp_path):
 def test_results_of_something_else_are_not_mixed_in(model, tmp_path):
     examples = cx.load_scenes("test", 2)
     rows = {"t": [{"image": e.name} for e in examples]}
-    for task in records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}):
+    for task in records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}, 2):
         task()
     with pytest.raises(cx.DataError, match="another seed"):
-        records.parts(tmp_path, examples, lambda part: rows, {"seed": 2})
-    assert not records.parts(tmp_path, examples, lambda part: rows, {"seed": 1})
+        records.parts(tmp_path, examples, lambda part: rows, {"seed": 2}, 2)
+    assert not records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}, 2)
     assert list(records.read_records(tmp_path, "t").image) == [e.name for e in examples]

@@ -10,7 +10,6 @@ import torch
 from small import captioner, picture
 
 import capxai_core as cx
-from capxai_core.evaluate import records
 from capxai_core.evaluate import tuning as judged
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import (
@@ -277,7 +276,7 @@ def test_tuning_that_is_killed_goes_on_to_the_same_weights(tmp_path, monkeypatch
     model = cx.load_captioner("scenes/adaptive")
     examples = [*cx.load_scenes("train", 6, seed=8), *cx.load_scenes("val", 4), *cx.load_scenes("counter", 6)]
     recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
-    monkeypatch.setattr(records, "PART", 3)
+    monkeypatch.setattr(inference, "PART", 3)
 
     def run(folder):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"

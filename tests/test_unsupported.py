@@ -162,7 +162,7 @@ def test_rows_of_real_captioners_can_be_joined_and_survive_a_round_of_parquet(tm
             "scores": [r for e in found for r in unsupported.score_rows(e, objects)],
         }
 
-    for task in parts(tmp_path / "pass", examples, rows, {}):
+    for task in parts(tmp_path / "pass", examples, rows, {}, 1):
         task()
     made, direct = read_all(tmp_path), rows(examples)
     for name, table in made.items():

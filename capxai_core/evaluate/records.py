@@ -27,7 +27,7 @@ from capxai_core.methods.registry import METHODS, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
 
-PART = 64  # images
+PART, FEW = 64, 8  # images that are kept together: some minutes of work, in passes that look once or many times
 # Half of the usual steps: maps agree with those of 64 to 0.98 (cosine of the grid's cells), in half of the time.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"integrated_gradients": {"steps": 16}}
 Tables = Mapping[str, list[dict[str, Any]]]
@@ -77,20 +77,18 @@ def parts(
     examples: Sequence[Example],
     rows: Callable[[Sequence[Example]], Tables],
     provenance: Mapping[str, Any],
+    size: int,
 ) -> list[Callable[[], None]]:
-    """What is left to do to have the tables that `rows` makes of each `PART` examples in `folder`.
+    """What is left to do to have the tables that `rows` makes of each `size` examples in `folder`.
 
     Each task writes one `part-0000/<table>.parquet` and so on, whole or not at all; parts that are there are left out,
     so that an interrupted evaluation goes on. provenance: goes to `folder/provenance.json`; `DataError` where that
     tells of another one.
     """
     _agree(folder / "provenance.json", provenance)
-    left: list[Callable[[], None]] = []
-    for start in range(0, len(examples), PART):
-        part = folder / f"part-{start // PART:04d}"
-        if not part.is_dir():
-            left.append(partial(_write, part, examples[start : start + PART], rows))
-    return left
+    starts = range(0, len(examples), size)
+    made = ((folder / f"part-{i:04d}", examples[start : start + size]) for i, start in enumerate(starts))
+    return [partial(_write, part, some, rows) for part, some in made if not part.is_dir()]
 
 
 def _write(part: Path, examples: Sequence[Example], rows: Callable[[Sequence[Example]], Tables]) -> None:

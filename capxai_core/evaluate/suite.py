@@ -26,7 +26,7 @@ from capxai_core.evaluate.localisation import (
     localisation_table,
 )
 from capxai_core.evaluate.masking import masking_rows, masking_table
-from capxai_core.evaluate.records import OPTIONS, Explained, Tables, explained, parts, read_all, work
+from capxai_core.evaluate.records import FEW, OPTIONS, PART, Explained, Tables, explained, parts, read_all, work
 from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
 from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
 from capxai_core.evaluate.support import object_words
@@ -82,7 +82,8 @@ class Evaluation:
         for name, chosen, methods, only, rows in (asked for asked in passes if asked[1]):
             make = partial(gather, self.model, methods=methods, only=only, rows=rows, options=options)
             provenance = {**self.provenance, "images": len(chosen), "bfloat16": self.bfloat16 and name == AGAIN}
-            left += parts(self.folder / "records" / name, chosen, make, provenance)
+            size = PART if rows == self._judge else FEW
+            left += parts(self.folder / "records" / name, chosen, make, provenance, size)
         return left
 
     def _spread(self, k: int) -> Sequence[Example]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from capxai_core.data.examples import Example
-from capxai_core.evaluate.records import Tables, parts, read_records, work
+from capxai_core.evaluate.records import PART, Tables, parts, read_records, work
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import DEFAULT
 from capxai_core.lrp.relevance import mean_relevance
@@ -95,7 +95,7 @@ def explained_training_set(
     def rows(some: Sequence[Example]) -> Tables:
         return word_rows(model.to(accelerator()), some, maps)
 
-    work(parts(folder, examples, rows, {**provenance, "maps": maps}), jobs, "explaining the training set")
+    work(parts(folder, examples, rows, {**provenance, "maps": maps}, PART), jobs, "explaining the training set")
     found = read_records(folder, "words")
     assert found is not None
     return found
