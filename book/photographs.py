@@ -137,8 +137,8 @@ cx.figure_intervals(made_up, "word", wrong, "of", printed="printed", title="Made
 
 # %% [markdown]
 # They are: seven or eight shirts in ten, on Flickr8k as on the drawn scenes, and more where the captioner reads other
-# photographs than it learned from. Of the words said most, adaptive attention makes up as many as the paper's
-# captioner, which had five times the photographs to learn from.
+# photographs than it learned from. Of the words said most, on Flickr8k, both make up as many as the paper's captioner,
+# which had five times the photographs to learn from.
 
 # %% [markdown]
 # ## Does LRP know?
@@ -158,9 +158,9 @@ cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the s
 
 # %% [markdown]
 # Pooled, LRP's two scores come out as printed (0.64 and 0.66), above the other methods'; β does better than in the
-# paper, above all in grid-TD. Among uses of one word, as long as each map is divided by its own maximum, LRP is clear
-# of chance where all test photographs of Flickr8k were explained, but barely: it takes that many to see so small an
-# effect. In grid-TD it is clear of chance on COCO's, and not on Flickr8k's.
+# paper, above all in grid-TD. Among uses of one word, with each map divided by its own maximum, LRP is clear of chance
+# by both captioners on the test photographs of Flickr8k, but barely: it took all of them to see so small an effect. Of
+# COCO's, which are few, it is clear of chance in grid-TD, and in adaptive attention the mean is not.
 
 # %% [markdown]
 # Does it matter that each map is divided by its own maximum? LRP's mean with and without:
@@ -180,10 +180,10 @@ raw = raw.assign(score=raw["score"].replace("mean", "LRP, mean(E)"))
 cx.figure_intervals(raw, "score", area, "of", 0.5, title="Undivided, among uses of the same word")
 
 # %% [markdown]
-# So does the probability that the model gave the word, at no cost, and it leaves LRP little to add: what a score saves
-# in guessing once word, logit, log-probability and training rate are known, in nats a word. In adaptive attention that
-# is under a hundredth of a nat on Flickr8k's photographs and some hundredths on COCO's, clear of zero on both, though
-# barely on COCO's; in grid-TD it is not clear of zero.
+# On Flickr8k so does the probability that the model gave the word, at no cost; on COCO it does not. What does LRP add
+# to it? What a score saves in guessing once word, logit, log-probability and training rate are known, in nats a word:
+# in adaptive attention under a hundredth of a nat on Flickr8k's photographs and some hundredths on COCO's, clear of
+# zero on both, though barely on COCO's; in grid-TD half as much on Flickr8k's, and on neither clear of zero.
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 adds = pick(
@@ -227,8 +227,7 @@ cx.figure_intervals(gone.dropna(subset="value"), "method", "drop of “is” [95
 
 # %% [markdown]
 # Here photographs side with the paper against the drawn scenes: what LRP ranks first matters more than a word at
-# random. The words tell why; those that LRP most often ranks first before *is*, how often of *n*, and the mean drop
-# (of grid-TD on Flickr8k the words were not kept):
+# random. The words tell why; those that LRP most often ranks first before *is*, how often of *n*, and the mean drop:
 
 # %% tags=["hide-input"]
 first = pick(of_profiles(results, "ablation_words"), word="is", method="lrp", ranking="score")
