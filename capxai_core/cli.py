@@ -1,5 +1,6 @@
 """The command `capxai`."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Run the command; what the user gave wrong is one line on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a cluster's "stop": ends what runs beside, too
     try:
         app(args=pair_parameters(sys.argv[1:]))
     except CapxaiError as error:
@@ -68,7 +70,6 @@ def train(
     from capxai_core.pipeline.profiles import data_root, find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
-    from capxai_core.training.recipe import Recipe
 
     chosen = find_profile(profile)
     if model == "encoder":
@@ -79,8 +80,7 @@ def train(
     if model not in DECODERS:
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
     root = data_root(data) if chosen.needs_data else Path()
-    changes = {"seed": seed} | ({"epochs": epochs} if epochs else {})
-    recipe = Recipe(**{**chosen.recipe.model_dump(), **changes})
+    recipe = chosen.recipe.model_copy(update={"seed": seed} | ({"epochs": epochs} if epochs else {}))
     folder = out or Path("runs") / profile / model
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)

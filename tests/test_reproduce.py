@@ -1,6 +1,8 @@
 """A profile whole: the steps in order, interrupted and gone on with, and what is told of the time."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +46,34 @@ def test_a_step_that_fails_ends_the_run_and_is_named(tmp_path, log):
     with pytest.raises(cx.CapxaiError, match=r"step 'train adaptive' failed \(exit code 2\).*it goes on from there"):
         reproduce(steps, tmp_path / "reproduce.json")
     assert log.read_text() == "trainadaptive "
+
+
+TERMINATED = """
+import sys
+from pathlib import Path
+from capxai_core import cli
+from capxai_core.pipeline.reproduce import Step, reproduce
+
+WAITS = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
+
+@cli.app.command()
+def whole():
+    reproduce([Step("train", "", (sys.executable, "-c", WAITS), 1.0)], Path("reproduce.json"))
+
+sys.argv = ["capxai", "whole"]
+cli.main()
+"""
+
+
+def test_a_run_that_a_cluster_ends_ends_its_step_too(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", TERMINATED], cwd=tmp_path, text=True, **pipes) as run:
+        inner = int(run.stdout.readline())
+        run.terminate()
+        assert run.wait() == 130
+        with pytest.raises(ProcessLookupError):
+            os.kill(inner, 0)
+    assert json.loads((tmp_path / "reproduce.json").read_text())["train"]["done"] is False
 
 
 def test_steps_find_the_data_folder(tmp_path, log):

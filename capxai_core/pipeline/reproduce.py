@@ -15,7 +15,7 @@ from rich.table import Table
 
 from capxai_core.data.fetch import SOURCES
 from capxai_core.errors import CapxaiError
-from capxai_core.files import atomic
+from capxai_core.files import write_facts
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.notebooks import find_chapters
 from capxai_core.pipeline.profiles import data_root, find_profile
@@ -85,12 +85,13 @@ def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> 
         process = subprocess.Popen(step.command, env=environment)
         try:
             code = process.wait()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as stopped:
             code = INTERRUPTED
+            if isinstance(stopped, SystemExit):  # unlike a terminal's interrupt, it reached this process alone
+                process.terminate()
             process.wait()
         own.update(seconds=before + monotonic() - started, done=own["done"] or code == 0)
-        with atomic(record) as partial:
-            partial.write_text(json.dumps(spent, indent=1))
+        write_facts(spent, record)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code:
