@@ -159,8 +159,9 @@ cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the s
 # %% [markdown]
 # Pooled, LRP's two scores come out as printed (0.64 and 0.66), above the other methods'; β does better than in the
 # paper, above all in grid-TD. Among uses of one word, with each map divided by its own maximum, LRP is clear of chance
-# by both captioners on the test photographs of Flickr8k, but barely: it took all of them to see so small an effect. Of
-# COCO's, which are few, it is clear of chance in grid-TD, and in adaptive attention the mean is not.
+# by both captioners on the test photographs of Flickr8k, but barely: it took all of them to see so small an effect, and
+# in grid-TD the mean of attention does no worse. Of COCO's, which are few, LRP is clear of chance in grid-TD, and in
+# adaptive attention its mean is not.
 
 # %% [markdown]
 # Does it matter that each map is divided by its own maximum? LRP's mean with and without:
