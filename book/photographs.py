@@ -243,9 +243,9 @@ first.style.format(precision=2, escape="html").set_uuid("first")
 #
 # ## Where they disagree
 #
-# Every table of this book can be made of photographs: `capxai reproduce --profile flickr8k` does it, in about two days
-# on two cores, and the numbers then stand beside those of the drawn scenes in the verdicts of each chapter and in [the
-# ledger](ledger). Claims that come out on the one and are contradicted on the other:
+# Every table of this book can be made of photographs: `capxai reproduce --profile flickr8k` does it, in about half a
+# day on two cores, and the numbers then stand beside those of the drawn scenes in the verdicts of each chapter and in
+# [the ledger](ledger). Claims that come out on the one and are contradicted on the other:
 
 # %% tags=["hide-input", "full-width"]
 disagreements(root, evaluated_profiles(root, profile), list(DECODERS))
