@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from capxai_core.errors import CapxaiError, DataError, RequestError
-from capxai_core.files import atomic
+from capxai_core.files import write_table
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 DataOption = Annotated[
@@ -29,9 +29,10 @@ def main() -> None:
     except OSError as error:
         print(f"capxai: {error.filename or 'files'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("capxai: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code in (130, 143):  # typer makes an interrupt an exit
+            print("capxai: interrupted; run the same command again to go on", file=sys.stderr)
+        raise
 
 
 def pair_parameters(arguments: list[str]) -> list[str]:
@@ -244,8 +245,7 @@ def ledger(
         if not (results / find_profile(name).name).is_dir():
             raise RequestError(f"{results}: no results of '{name}'; make them with capxai evaluate --profile {name}")
     table = judge(results, profile or ["scenes"])
-    with atomic(results / "ledger.csv") as partial:
-        table.to_csv(partial, index=False)
+    write_table(table, results / "ledger.csv")
     show_table(show(table))
     print(results / "ledger.csv")
 

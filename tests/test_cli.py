@@ -99,6 +99,15 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words, message, scene, tmp_pa
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_command_that_was_interrupted_says_how_to_go_on(capsys, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capxai_core.pipeline.reproduce.reproduce_profile", stopped)
+    assert capxai("reproduce") == 130
+    assert capsys.readouterr().err == "capxai: interrupted; run the same command again to go on\n"
+
+
 def test_the_command_is_installed_and_says_what_it_does():
     done = subprocess.run([sys.executable, "-m", "capxai_core.cli", "--help"], capture_output=True, text=True)
     assert done.returncode == 0

@@ -66,11 +66,11 @@ cli.main()
 
 
 def test_a_run_that_a_cluster_ends_ends_its_step_too(tmp_path):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen([sys.executable, "-c", TERMINATED], cwd=tmp_path, text=True, **pipes) as run:
         inner = int(run.stdout.readline())
         run.terminate()
-        assert run.wait() == 130
+        assert run.wait() == 130 and "run the same command again" in run.stderr.read()
         with pytest.raises(ProcessLookupError):
             os.kill(inner, 0)
     assert json.loads((tmp_path / "reproduce.json").read_text())["train"]["done"] is False

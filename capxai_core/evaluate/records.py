@@ -19,7 +19,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
-from capxai_core.files import atomic
+from capxai_core.files import write_facts
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradient import Gradient, GradientTimesInput, gradients
 from capxai_core.methods.guided import product
@@ -140,7 +140,6 @@ def read_all(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def _agree(path: Path, provenance: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     wanted = json.loads(json.dumps(provenance))
     if path.is_file():
         found = json.loads(path.read_text())
@@ -151,5 +150,4 @@ def _agree(path: Path, provenance: Mapping[str, Any]) -> None:
                     "delete the folder, and the same command begins anew (evaluate --again does both)"
                 )
         return
-    with atomic(path) as unfinished:
-        unfinished.write_text(json.dumps(wanted, indent=1, sort_keys=True))
+    write_facts(wanted, path)

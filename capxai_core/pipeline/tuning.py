@@ -49,7 +49,8 @@ VARIANTS = {
 }
 # The released code's reading wants maps, which are dear: where they are made of a part of the training set, these are
 # tuned with the weights of that part, one seed each, and are no variants.
-READINGS = {k: VARIANTS[k] for k in VARIANTS if "max|E|" in k and k not in FINER} | {"share, λ = 0.03": ARMS["lrp"]}
+READINGS = {name: of for name, of in VARIANTS.items() if of.reading == "relative" and name not in FINER}
+READINGS["share, λ = 0.03"] = ARMS["lrp"]
 # What the weights are made of, word by word: the mean share, how often the word is right, how often it is said.
 BY_WORD: Any = {"share": ("share", "mean"), "right": ("right", "mean"), "n": ("share", "size")}
 SLOWER = 0.1  # of the learning rate that the model was trained with
