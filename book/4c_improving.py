@@ -49,7 +49,7 @@ import torch
 
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
-from capxai_core.evaluate.tuning import by_strength, changed_captions
+from capxai_core.evaluate.tuning import by_epoch, by_strength, changed_captions
 from capxai_core.pipeline.tuning import ARMS, VARIANTS
 from capxai_core.training.inference import STOP_WORDS, weights_of, word_rows
 from capxai_core.views.charts import pick
@@ -234,10 +234,7 @@ cx.figure_curves(both, "CHAIR i", "weights", axes, y="CIDEr-D")
 # seed: how far seeds differ is not in these intervals.)
 
 # %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
-epochs = results.get("fine_tuning_epochs", tuned)
-epochs = epochs[(epochs["against"] == "") & epochs["arm"].str.contains("original|lrp")]
-parts = epochs["arm"].str.split(", epoch ", expand=True).reindex(columns=[0, 1])
-epochs = epochs.assign(weights=parts[0], epoch=parts[1].fillna("1").astype(int))
+epochs = by_epoch(results.get("fine_tuning_epochs", tuned))
 made_up = pick(epochs, measure="CHAIR i")
 cx.figure_curves(made_up, "epoch", "weights", ("epochs of tuning", "object words made up (CHAIR i, per cent)"))
 

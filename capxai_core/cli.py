@@ -68,7 +68,7 @@ def train(
     """Train a captioner (resumes where it was interrupted)."""
     from capxai_core.models.captioner import DECODERS
     from capxai_core.models.device import accelerator
-    from capxai_core.pipeline.profiles import data_root, find_profile
+    from capxai_core.pipeline.profiles import find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
 
@@ -80,7 +80,7 @@ def train(
         return
     if model not in DECODERS:
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
-    root = data_root(data) if chosen.needs_data else Path()
+    root = chosen.root(data)
     recipe = chosen.recipe.model_copy(update={"seed": seed} | ({"epochs": epochs} if epochs else {}))
     folder = out or Path("runs") / profile / model
     cache = Path("runs") / profile / "features"
@@ -215,13 +215,13 @@ def tune(
     from capxai_core.evaluate.suite import provenance_of
     from capxai_core.models.captioner import find_weights, load_captioner
     from capxai_core.models.device import processes
-    from capxai_core.pipeline.profiles import data_root, find_profile
+    from capxai_core.pipeline.profiles import find_profile
     from capxai_core.pipeline.tuning import tune as run_arms
     from capxai_core.training.card import fingerprint
 
     chosen, name = find_profile(profile), f"{profile}/{model}"
     captioner = load_captioner(name, data=data)
-    examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
+    examples = chosen.examples(chosen.root(data))
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
     counts = seeds, variants, maps, epochs, jobs or processes()

@@ -13,6 +13,7 @@ import capxai_core as cx
 from capxai_core.evaluate import tuning as judged
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import (
+    by_epoch,
     by_strength,
     changed_captions,
     clothing_subset,
@@ -213,6 +214,14 @@ def test_arms_by_strength_begin_with_an_ordinary_epoch():
         ("frequency", 0, 1), ("frequency", 0.03, 3), ("frequency", 0.3, 5),
         ("lrp", 0, 1), ("lrp", 0.03, 2), ("lrp", 0.1, 4),
     ]  # fmt: skip
+
+
+def test_arms_of_several_epochs_begin_with_the_first():
+    arms = ["pretrained", "original", "original, epoch 2", "lrp", "lrp, epoch 10", "frequency", "share, λ = 0.1"]
+    table = pd.DataFrame({"arm": arms, "against": "", "measure": "TP", "value": range(7)})
+    found = by_epoch(pd.concat([table, table.assign(against="original")]))
+    rows = found[["weights", "epoch", "value"]].to_records(index=False).tolist()
+    assert rows == [("original", 1, 1), ("original", 2, 2), ("lrp", 1, 3), ("lrp", 10, 4)]
 
 
 def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path, monkeypatch, no_java):

@@ -163,6 +163,13 @@ def by_strength(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def by_epoch(table: pd.DataFrame) -> pd.DataFrame:
+    """The values of `tuning_table` of the arms that were tuned for several epochs, with columns weights and epoch."""
+    values = table[table["against"] == ""]
+    told = values["arm"].str.extract(r"^(?P<weights>original|lrp)(?:, epoch (?P<epoch>\d+))?$").fillna({"epoch": "1"})
+    return values.assign(weights=told["weights"], epoch=told["epoch"].astype(int)).dropna(subset="weights")
+
+
 def _draws(
     part: pd.DataFrame, over: str, under: str | None, times: float, seed: int, draws: int
 ) -> tuple[float, np.ndarray]:

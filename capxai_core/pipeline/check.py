@@ -80,7 +80,7 @@ def check_examples(examples: Sequence[Example], min_count: int, name: str) -> It
 
 def check_profile(name: str, data: Path | None = None) -> None:
     """Show the findings as a table, then each way out; `DataError` where there is one to take."""
-    root = data_root(data) if find_profile(name).needs_data else Path()
+    root = find_profile(name).root(data)
     table = Table(title=f"{name} in {root}" if root.name else name)
     for column in ("", "what", "found"):
         table.add_column(column, overflow="fold")

@@ -12,7 +12,7 @@ from rich.progress import track
 from capxai_core.data.examples import tokenize
 from capxai_core.data.images import SUFFIXES, load_image
 from capxai_core.errors import CapxaiError, ImageError, RequestError
-from capxai_core.files import atomic
+from capxai_core.files import write_table
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import USUAL, explain, find_method
 from capxai_core.models.captioner import Captioner, load_captioner
@@ -63,7 +63,7 @@ def explain_pictures(
     if photo.is_dir():
         index = write_gallery(target, entries(), f"{photo.resolve().name}, read by {captioner.name}", captioner.warning)
         if index is not None:
-            write_words(table, target / "words.csv")
+            write_table(pd.DataFrame(table), target / "words.csv")
             print(f"{index}\n{target / 'words.csv'}")
         if failed:
             raise ImageError(f"{len(failed)} of {len(photos)} pictures could not be explained: {'; '.join(failed)}")
@@ -128,9 +128,3 @@ def word_rows(picture: str, e: Explanation, warning: str | None) -> Iterator[dic
             terms = dict(zip(e.budget.names, e.budget.terms()[:, row].tolist(), strict=True))
             found |= {"pixel_share": e.pixel_share[row].item(), **terms}
         yield found | ({"warning": warning} if warning else {})
-
-
-def write_words(table: list[dict[str, Any]], path: Path) -> None:
-    """The rows as CSV, whole or not at all."""
-    with atomic(path) as partial:
-        pd.DataFrame(table).to_csv(partial, index=False)

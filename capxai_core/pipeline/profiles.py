@@ -37,6 +37,10 @@ class Profile:
     needs_data: bool = True
     judged: tuple[int, int] = (1000, 200)
 
+    def root(self, given: Path | None) -> Path:
+        """The data folder, as `data_root` finds it; of a profile that needs none, the working folder."""
+        return data_root(given) if self.needs_data else Path()
+
     def examples(self, root: Path) -> Sequence[Example]:
         """Those whose picture is there. How many are missing is logged; `DataError` where all are."""
         listed = self.listed(root)
@@ -98,11 +102,11 @@ def evaluation_examples(
     """
     if trained and trained != profile:
         other = find_profile(trained)
-        seen = {_photo(e) for e in other.examples(data_root(data) if other.needs_data else Path()) if e.split != "test"}
+        seen = {_photo(e) for e in other.examples(other.root(data)) if e.split != "test"}
         found = sorted(find_profile(profile).examples(data_root(data)), key=lambda e: e.split != "test")
         return [e for e in found if _photo(e) not in seen][:n], evaluation_examples(trained, 1, data)[1]
     chosen = find_profile(profile)
-    everything = chosen.examples(data_root(data) if chosen.needs_data else Path())
+    everything = chosen.examples(chosen.root(data))
     training = [e for e in everything if e.split == "train"][:500]
     judged = [e for e in everything if e.split == "test"]
     if profile == "scenes":

@@ -12,7 +12,7 @@ from capxai_core.evaluate.support import say
 from capxai_core.files import write_facts, write_table
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
 from capxai_core.models.device import accelerator
-from capxai_core.pipeline.profiles import data_root, find_profile
+from capxai_core.pipeline.profiles import find_profile
 
 
 def caption_quality(name: str, split: str, data: Path | None = None, results: Path = Path("results")) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def caption_quality(name: str, split: str, data: Path | None = None, results: Pa
     weights = find_weights(name)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
-    examples = chosen.examples(data_root(data) if chosen.needs_data else Path())
+    examples = chosen.examples(chosen.root(data))
     judged = [e for e in examples if e.split == split]
     if not judged:
         known = ", ".join(sorted({e.split for e in examples}))

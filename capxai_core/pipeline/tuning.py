@@ -115,10 +115,9 @@ def tune(
     rows = pd.concat(work(tasks, jobs, "tuning and captioning"))
     usual = rows[rows["arm"].isin([*ARMS, "pretrained"]) & ~rows["image"].isin(misleading)]
     rows = rows[rows["image"].isin(misleading)]
-    kept = rows["image"].isin(subset)
     main = rows["arm"].isin([*ARMS, "pretrained"])
     tables = {
-        "fine_tuning": tuning_table(rows[kept & main]),
+        "fine_tuning": tuning_table(rows[rows["image"].isin(subset) & main]),
         "fine_tuning_all": tuning_table(rows[main]),
         "fine_tuning_words": words.groupby("word", as_index=False).agg(**BY_WORD),
         "fine_tuning_cost": costs(model, train[:32]),

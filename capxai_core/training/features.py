@@ -16,7 +16,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
-from capxai_core.files import atomic
+from capxai_core.files import write_facts
 from capxai_core.models.device import at_once, has_bfloat16
 from capxai_core.models.encoder import Encoder
 
@@ -74,8 +74,7 @@ class FeatureCache:
                 store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()
                 if (start // n) % 8 == 7 or start + n >= len(self.examples):
                     store.flush()
-                    with atomic(counter) as partial:
-                        partial.write_text(json.dumps({"images": start + len(images)}))
+                    write_facts({"images": start + len(images)}, counter)
                 progress.update(task, advance=len(images))
         self.encoder.to(home)
 
