@@ -306,6 +306,7 @@ seed = 1
 
 # %%
 import copy
+from html import escape
 
 import pandas as pd
 import torch
@@ -344,7 +345,7 @@ account = pd.DataFrame(budget.terms().T.numpy(), columns=budget.names)
 account["sum"], account["logit"] = account.sum(axis=1), budget.logit.numpy()
 bars = {"axis": None, "align": "zero", "color": ["#6baed680", "#fdae6bb0"]}
 table = account.style.format("{:+.2f}").bar(subset=list(budget.names), **bars)
-table.relabel_index(list(fast.targets)).set_uuid("account")
+table.relabel_index([escape(word) for word in fast.targets]).set_uuid("account")
 
 # %%
 print(f"the account closes to {budget.residual.max():.0e} of what was moved")

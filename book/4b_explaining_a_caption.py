@@ -12,8 +12,8 @@
 # *Section IV-B of the paper, first part: figures 1 and 3.*
 #
 # Take one picture and one caption, and ask three methods the same question: why this word? **Attention** answers with
-# the weights $\alpha^{(t)}$ of {eq}`eq-7`. **Grad-CAM** {cite}`selvaraju2017` asks how the word's score would change
-# with each of the encoder's feature maps. **LRP** takes the score itself apart ([](3_methodology)).
+# the weights $\hat\alpha^{(t)}$ of {eq}`eq-10`. **Grad-CAM** {cite}`selvaraju2017` asks how the word's score would
+# change with each of the encoder's feature maps. **LRP** takes the score itself apart ([](3_methodology)).
 #
 # The paper finds that attention points only coarsely, that Grad-CAM is more focused, and that LRP is fine-grained and
 # signed: it shows what spoke *against* a word, too. And it finds that Grad-CAM and LRP explain something that

@@ -100,7 +100,7 @@ print(f"negative: {below.min():.0%} to {below.max():.0%} of {size} scores at eac
 # %% tags=["hide-input"]
 by_word = words.groupby("word").agg(share=("share", "mean"), right=("right", "mean"), n=("share", "size"))
 by_word = by_word[by_word["n"] >= 3].sort_values("share")
-by_word.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).set_uuid("by-word")
+by_word.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="html").set_uuid("by-word")
 
 # %% [markdown]
 # None of this needs a map. Captions explained in a second without maps and with them; for this small encoder the gain

@@ -234,7 +234,7 @@ cx.figure_intervals(gone.dropna(subset="value"), "method", "drop of “is” [95
 first = pick(of_profiles(results, "ablation_words"), word="is", method="lrp", ranking="score")
 first = first.assign(word=first["deleted"]).groupby("of", sort=False).head(3)
 first = first.set_index(["of", "word"])[["times", "n", "drop"]]
-first.style.format(precision=2, escape="html").set_uuid("first")
+first.style.format(precision=2, escape="html").format_index(escape="html").set_uuid("first")
 
 # %% [markdown]
 # In adaptive attention LRP most often names the noun right before *is*, and without its noun the sentence breaks; in

@@ -28,7 +28,7 @@ seed = 1
 import pandas as pd
 
 import capxai_core as cx
-from capxai_core.evaluate.causes import edited
+from capxai_core.evaluate.causes import edited, with_clothes
 from capxai_core.views.alt import number, percent
 from capxai_core.views.charts import name_of, table_intervals
 from capxai_core.views.claims import verdicts
@@ -47,7 +47,7 @@ for m, r in every.items():
 #
 # The first test scene whose caption names a piece of clothing. Each object is taken out in turn. Beneath each picture
 # stand how much the logit of that word falls, along the same caption, and how much of LRP's relevance lay on the
-# object, as a share of all relevance in the picture.
+# object, as a share of all relevance in the picture; clothes go with their wearer, and their relevance, too.
 
 # %% tags=["hide-input", "full-width"]
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
@@ -60,11 +60,12 @@ example, caption, word = next(found)
 scene, position = example.scene, caption.words.index(word)
 why = cx.explain(captioner, example.image(), caption, "lrp", [position])
 drawn, notes, total = [scene], [str(caption)], why.image[0].abs().sum()
-for i, thing in enumerate(scene.annotate(captioner.size)):
+things = scene.annotate(captioner.size)
+for i, thing in enumerate(things):
     without = edited(scene, i, "removed")
     image = without.render(captioner.size)
     less = cx.explain(captioner, image, caption, "lrp", [position])
-    on = why.image[0][thing.mask].sum() / total
+    on = why.image[0][with_clothes(scene, i, [t.mask for t in things]) > 0].sum() / total
     drawn.append(without)
     fall = (why.logits - less.logits).item()
     notes.append(f"without {thing.category}: “{word}” {number(-fall, True)}\nrelevance {percent(on.item())}")

@@ -78,8 +78,8 @@ account.style.format("{:.2f}").set_uuid("account")
 # %% [markdown]
 # ## What if it had said something else?
 #
-# `read` takes any caption, also one that the model would not have said. Here its last word but one is explained against
-# a rival: the evidence for the one *less* that for the other, so that what they share drops out.
+# `read` takes any caption, also one that the model would not have said. Here its second word is explained against a
+# rival: the evidence for the one *less* that for the other, so that what they share drops out.
 
 # %%
 words = list(said.words)

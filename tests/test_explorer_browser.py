@@ -348,7 +348,11 @@ def test_live_the_widget_follows_python_and_tells_it(page: Page, tmp_path: Path)
           const heard = {};
           window.saved = 0;
           window.model = { get: (name) => traits[name], save_changes: () => { window.saved += 1; },
-            set: (name, value) => { traits[name] = value; (heard[`change:${name}`] ?? []).forEach((f) => f()); },
+            set: (name, value) => window.model.together({ [name]: value }),
+            together: (changed) => { // as a message with several traits comes: all are set, then all are told of
+              Object.assign(traits, changed);
+              for (const name in changed) (heard[`change:${name}`] ?? []).forEach((f) => f());
+            },
             on: (event, f) => { (heard[event] ??= []).push(f); }, off: () => {} };
           await window.render({ model: window.model, el: document.getElementById("out") });
         }""",
@@ -366,3 +370,5 @@ def test_live_the_widget_follows_python_and_tells_it(page: Page, tmp_path: Path)
     page.evaluate("data => { model.set('word', 0); model.set('method', 'lrp'); model.set('data', data); }", other.data)
     shown.get_by_text("cats", exact=True).first.wait_for()
     assert "LRP for “two”" in shown.locator(".status").inner_text()
+    page.evaluate("data => model.together({ word: 3, data })", view.data)  # a row that what was shown before has not
+    shown.locator(".status", has_text="LRP for “is”").wait_for()

@@ -43,10 +43,12 @@ def test_larger_maps_are_averaged_over_blocks(tmp_path: Path) -> None:
     made = explanations()
     found = cx.load_explanations(cx.save_explanations(made, tmp_path / "small.safetensors", side=4))
     for a, b in zip(made, found, strict=True):
+        assert (a.block, b.block) == (1, 4)
         pooled = a.image.unflatten(1, (4, 4)).unflatten(3, (4, 4)).mean((2, 4))
         assert b.image.shape == (4, 4, 4) and torch.allclose(
             b.image, pooled.float(), atol=pooled.abs().max().item() / 200
         )
+    assert {method["block"] for method in cx.Explorer(picture(1), found).data["methods"]} == {4}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no tensors"])

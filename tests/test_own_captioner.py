@@ -87,6 +87,47 @@ def test_every_method_explains_it_and_leaves_no_trace(method):
     assert cx.Explorer(image, [ex]) is not None
 
 
+@pytest.mark.parametrize("method", cx.METHODS)
+def test_a_model_that_would_learn_while_it_is_read_is_refused_and_stays_as_it_was(method):
+    model, image = own(4), picture(4, 96)
+    caption = model.read(image, "a kite")
+    model.encoder.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(cx.ModelError, match="training mode, in which looking changes it"):
+        cx.explain(model, image, caption, method)
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+
+
+def test_nothing_is_left_in_an_encoder_that_makes_constants():
+    class Shifted(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return self.inner(x - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1))
+
+    model, image = own(5), picture(5, 96)
+    model.encoder = Shifted(model.encoder).eval()
+    caption = model.read(image, "a kite")
+    before = set(vars(model.encoder))
+    first, again = (cx.explain(model, image, caption, "guided_backprop") for _ in range(2))
+    assert first.image.equal(again.image) and set(vars(model.encoder)) == before
+    with pytest.raises(cx.ModelError, match="no LRP rule"):
+        cx.explain(model, image, caption)
+
+
+def test_the_rule_for_pixels_needs_pixels_in_a_convolution():
+    model, image = own(6), picture(6, 96)
+    caption = model.read(image, "a kite")
+    model.encoder = nn.Sequential(nn.MaxPool2d(2), model.encoder).eval()
+    cx.explain(model, image, caption)
+    with pytest.raises(cx.ModelError, match="pixels enter convolutions"):
+        cx.explain(model, image, caption, box=True)
+    with pytest.raises(cx.ModelError, match="pixels enter convolutions"):
+        cx.mean_relevance(model, image, caption, box=True)
+
+
 def test_what_it_lacks_is_said():
     model, image = own(5), picture(5, 96)
     caption = model.read(image, "a red kite")

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from capxai_core.data.images import load_image
 from capxai_core.data.scenes import PLACES, Scene, sample_scene
 from capxai_core.errors import RequestError
 from capxai_core.methods import explain
@@ -25,6 +26,7 @@ from capxai_core.methods.explanation import Budget, Explanation
 from capxai_core.models.explainable import Caption
 from capxai_core.views import heatmap
 from capxai_core.views.alt import alt_text
+from capxai_core.views.evidence import figure_maps
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.heatmap import DIVERGING, SEQUENTIAL, figure_words, overlay, table_words
 from capxai_core.views.page import write_gallery, write_page
@@ -227,6 +229,19 @@ def test_figure_words_is_a_picture_with_alt_text_the_same_bytes_each_time() -> N
     assert base64.b64decode(attributes["src"].partition(",")[2]).startswith(b"RIFF")
 
 
+@pytest.mark.parametrize(("height", "width"), [(400, 1), (2, 900), (1, 1)])
+def test_figures_hold_pictures_of_any_shape(height: int, width: int) -> None:
+    image = torch.rand(3, height, width)
+    for shown in (figure_words(image, explained()), figure_maps([(image, explained()[0], 2)])):
+        assert "data:image/webp;base64," in shown._repr_html_()
+
+
+def test_the_words_before_the_end_are_all_of_the_caption_though_a_method_scores_none() -> None:
+    lrp, _, attention = explained(("a", "dog"))
+    assert lrp.tokens == attention.tokens == ("<start>", "a", "dog")
+    assert explained(("a", "dog"), positions=(1,))[2].tokens == ("<start>", "a")
+
+
 def test_figure_words_takes_all_words_by_default_and_refuses_one_that_is_not_there() -> None:
     assert figure_words(picture(12, 24), explained(positions=(2, 7))).alt.count("Attention for") == 2
     with pytest.raises(RequestError, match="no word 3"):
@@ -331,7 +346,7 @@ def test_word_method_and_opacity_are_set_and_read() -> None:
     view.word, view.method, view.opacity = 7, "attention", 0.25
     found = state(view.to_html())
     assert (found["word"], found["method"], found["opacity"]) == (7, "attention", 0.25)
-    with pytest.raises(RequestError, match=r"word=8.*rows 0 to 7"):
+    with pytest.raises(RequestError, match=r"word=8: this view has 0, 1, .*, 7$"):
         view.word = 8
     with pytest.raises(RequestError, match=r"method='lpr'.*lrp, gradcam, attention"):
         view.method = "lpr"
@@ -503,6 +518,18 @@ def test_the_workbench_says_errors_in_the_panel_and_keeps_what_it_shows() -> Non
     nothing = Workbench(small.captioner(3).float())
     nothing.said.value = "w5"
     assert "choose a photograph first" in nothing.message.value
+
+
+def test_the_workbench_never_explains_one_picture_by_the_caption_of_another(tmp_path: Path) -> None:
+    work = bench()
+    work.against.value = "nonsense"
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (20, 10), "red").save(file)
+    work.path.value = str(file)
+    assert "nonsense" in work.message.value
+    work.against.value = ""  # now the photograph can be explained, by its own caption
+    assert work.message.value == "" and work.explorer.data["aspect"] == 2
+    assert work.explorer.data["words"] == work.model.caption(load_image(file), work.beam.value).words
 
 
 def test_on_a_page_the_workbench_says_how_to_get_it() -> None:

@@ -6,7 +6,7 @@ relevance inside the object, or its score of the preceding word, is ranked again
 what does, in a biased captioner. (Occlusion's word scores *are* the truth of `unknown`.)
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,7 +134,7 @@ def _objects(model: Captioner, e: Explained, edits: Collection[str]) -> Iterator
         x = torch.cat([model.normalise(s.render(model.size)) for s in (scene, *changed.values())])
         run = model.unroll(see_all(model, x), model.embed(ids).expand(len(x), -1, -1))
         logits = word_scores(model, run, ids, range(len(ids))).double().cpu().numpy().T
-        parts = np.array([masks[i] if scene.seen[i][1] else _with_clothes(scene, i, masks) for i in changed])
+        parts = np.array([with_clothes(scene, i, masks) for i in changed])
         area = parts.sum((1, 2))
         maps = {"uniform": np.ones((len(ids), model.size, model.size))}
         maps |= {method: explanation.image.double().numpy() for method, explanation in e.explanations.items()}
@@ -143,10 +143,11 @@ def _objects(model: Captioner, e: Explained, edits: Collection[str]) -> Iterator
         yield edit, scores | {(method, "mean"): of / area for method, of in sums.items()}, logits[:, :1] - logits[:, 1:]
 
 
-def _with_clothes(scene: Scene, i: int, masks: list[np.ndarray]) -> np.ndarray:
-    """A person's pixels with those of the clothes, which share the person's fate; other things have none."""
-    worn = [mask for mask, (key, _) in zip(masks, scene.seen, strict=True) if key == scene.seen[i][0]]
-    return np.asarray(np.sum(worn, axis=0))
+def with_clothes(scene: Scene, i: int, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """A person's pixels with those of the clothes, which share the person's fate; of anything else its own."""
+    key, worn = scene.seen[i]
+    gone = [mask for mask, (of, _) in zip(masks, scene.seen, strict=True) if of == key and not worn]
+    return np.asarray(np.sum(gone or [masks[i]], axis=0))
 
 
 @torch.no_grad()

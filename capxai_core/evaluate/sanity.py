@@ -36,17 +36,22 @@ def randomisation_rows(model: Captioner, e: Explained, seed: int = 0) -> list[di
     The caption stays. Columns: image, position, word, method, depth (layers shuffled), layer (the last of them), and
     the four of `similarity`. The same seed shuffles alike for every image.
     """
-    found, shuffled = [], deepcopy(model)
-    generator = torch.Generator().manual_seed(seed)
-    for depth, (layer, module) in enumerate(layers(shuffled), 1):
-        with torch.no_grad():
-            for p in module.parameters():
-                p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p))
+    found = []
+    for depth, layer, changed in shuffled(model, seed):
         for method, before in e.explanations.items():
-            after = explain(shuffled, e.image, e.caption, before.method)
+            after = explain(changed, e.image, e.caption, before.method)
             for row in compared(e, before, after, model.encoder.grid):
                 found.append(row | {"method": method, "depth": depth, "layer": layer})
     return found
+
+
+def shuffled(model: Captioner, seed: int = 0) -> Iterator[tuple[int, str, Captioner]]:
+    """A copy of the model, shuffled in ever more of its `layers`: of how many, the last of them, the (same) copy."""
+    changed, generator = deepcopy(model), torch.Generator().manual_seed(seed)
+    for depth, (layer, module) in enumerate(layers(changed), 1):
+        for p in module.parameters():
+            p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
+        yield depth, layer, changed
 
 
 def layers(model: Captioner) -> Iterator[tuple[str, nn.Module]]:

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping
+from copy import copy
 from types import MappingProxyType
 from typing import Any
 
@@ -29,13 +30,14 @@ def trace(encoder: nn.Module) -> fx.Graph:
     if encoder.training:
         raise ModelError("the encoder is in training mode, in which looking changes it: call model.eval() first")
     try:
-        graph = fx.Tracer().trace(encoder)
+        root = copy(encoder)  # tracing leaves the constants of a forward pass in the module
+        graph = fx.Tracer().trace(root)
     except Exception as error:  # whatever the encoder's own forward does with the stand-in for a tensor
         raise ModelError(
             f"the encoder cannot be read layer by layer ({type(error).__name__}: {error}); LRP and the guided methods "
             "need that, the others do not"
         ) from None
-    graph.owning_module = encoder  # type: ignore[assignment]  # any module will do
+    graph.owning_module = root  # type: ignore[assignment]  # any module will do
     graph.eliminate_dead_code()
     return graph
 
@@ -305,6 +307,8 @@ class ConvolutionLRP:
                         values.append(layer.z)
                     numbers |= dict.fromkeys(nodes, inputs[0] if layer is None else len(values) - 1)
             (returned,) = next(iter(reversed(graph.nodes))).all_input_nodes
+        if rule.box and not all(isinstance(layer, Box) for layer, inputs, _ in self.layers if 0 in inputs):
+            raise ModelError("the z^B-rule needs an encoder whose pixels enter convolutions")
         self.a = values[numbers[returned]]
 
     def _layer(self, node: fx.Node, inputs: list[Tensor]) -> "tuple[Layer | None, list[fx.Node]]":

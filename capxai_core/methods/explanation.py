@@ -20,6 +20,7 @@ class Explanation:
     positions: (T,) which word of the caption each row explains; `len(caption.words)` stands for `<end>`.
     logits: (T,) the explained scores: before the softmax, less what LRP was asked to start below.
     budget, pixel_share: LRP only; `pixel_share` is pixels / logit, "seen or guessed".
+    block: of how many pixels a side each number of `image` is the mean; more than one of explanations that were kept.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Explanation:
     logits: Tensor
     signed: bool
     budget: Budget | None = None
+    block: int = 1
 
     @property
     def pixel_share(self) -> Tensor | None:
@@ -59,6 +61,5 @@ class Explanation:
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Labels of the columns of `words`."""
-        n = len(self.caption.words) if self.words is None else self.words.shape[1]
-        return ("<start>", *self.caption.words)[:n]
+        """The tokens that can precede an explained word: labels of the columns of `words`."""
+        return ("<start>", *self.caption.words)[: max(len(self.caption.words), max(self.positions) + 1)]

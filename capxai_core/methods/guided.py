@@ -9,8 +9,8 @@ from torch import Tensor, fx, nn
 from capxai_core.lrp.convolutions import is_relu, trace
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradcam import GradCAM
-from capxai_core.methods.gradient import gradients
-from capxai_core.methods.registry import Method, columns
+from capxai_core.methods.gradient import Gradient, gradients
+from capxai_core.methods.registry import Method
 from capxai_core.models.explainable import Caption, Explainable
 
 
@@ -38,7 +38,8 @@ class GuidedEncoder(fx.Interpreter):
     """Runs an encoder with every ReLU guided; the encoder itself is not touched, and no hook is left in it."""
 
     def __init__(self, encoder: nn.Module) -> None:
-        super().__init__(encoder, graph=trace(encoder))
+        graph: Any = trace(encoder)
+        super().__init__(graph.owning_module, graph=graph)
 
     def run_node(self, n: fx.Node) -> Any:
         """As it is, ReLUs apart."""
@@ -58,8 +59,7 @@ class GuidedBackpropagation(Method):
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """The guided rule acts in the encoder only; the words' score is the gradient's."""
         g = gradients(model, image, caption, positions, GuidedEncoder(model.encoder).run)
-        words = g.words.sum(-1)[:, : columns(caption, positions)]
-        return Explanation(self.name, caption, positions, g.pixels.sum(1), words, g.logits, signed=self.signed)
+        return replace(Gradient().of(g, caption, positions), method=self.name)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ def save_explanations(explanations: Sequence[Explanation], path: str | Path, sid
         tensors |= {f"{e.method}.{name}": value for name, value in of.items()}
     about = {
         "words": said.words, "token_ids": said.token_ids, "ended": said.ended, "end_log_prob": said.end_log_prob,
-        "methods": [{"method": e.method, "positions": e.positions, "signed": e.signed} for e in explanations],
+        "methods": [
+            {"method": e.method, "positions": e.positions, "signed": e.signed,
+             "block": e.block * max(1, round(e.image.shape[-1] / side))} for e in explanations
+        ],
     }  # fmt: skip
     kept = {name: t if t.dtype == torch.int8 else t.float() for name, t in tensors.items() if t is not None}
     write_tensors(Path(path), kept, {"explanations": json.dumps(about)})
@@ -67,10 +70,10 @@ def load_explanations(path: str | Path) -> list[Explanation]:
 
 
 def _explanation(
-    caption: Caption, tensors: dict[str, Tensor], method: str, positions: list[int], signed: bool
+    caption: Caption, tensors: dict[str, Tensor], method: str, positions: list[int], signed: bool, block: int
 ) -> Explanation:
     image = tensors[f"{method}.maps"] / 127 * tensors[f"{method}.peak"][:, None, None]
     terms = tensors.get(f"{method}.budget")
     budget = None if terms is None else Budget(**dict(zip(TERMS, terms, strict=True)))
     words, logits = tensors.get(f"{method}.words"), tensors[f"{method}.logits"]
-    return Explanation(method, caption, tuple(positions), image, words, logits, signed, budget)
+    return Explanation(method, caption, tuple(positions), image, words, logits, signed, budget, block)

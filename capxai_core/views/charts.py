@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
@@ -19,7 +18,7 @@ from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles,
 from capxai_core.methods import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import number, percent
-from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate
+from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate, picture_alone
 from capxai_core.views.scenes import Row
 
 if TYPE_CHECKING:
@@ -289,21 +288,9 @@ def table_intervals(
 def styled(shown: pd.DataFrame, caption: str) -> "Styler":
     """A table of texts. Nothing in it is taken for HTML; its id is the same each time."""
     key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
-    styler = shown.style.format(escape="html", na_rep="–", precision=3).format_index(escape="html")
+    styler = shown.style.format(escape="html", na_rep="–", precision=3)
+    styler = styler.format_index(escape="html").format_index(escape="html", axis=1)
     return styler.set_caption(html.escape(caption)).set_uuid(key)
-
-
-def picture_alone(image: Tensor) -> Any:
-    """A picture (3, H, W) in [0, 1] as a figure without axes."""
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(2.2, 2.2 * image.shape[1] / image.shape[2]))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.axis("off")
-        axes.imshow(image.permute(1, 2, 0).numpy())
-        plt.close(figure)
-    return figure
 
 
 def _nothing(what: str) -> Plate:

@@ -15,7 +15,7 @@ from capxai_core.views.alt import number
 from capxai_core.views.charts import colours_of, name_of
 from capxai_core.views.explorer import payload, same_words
 from capxai_core.views.made_up import PICTURES
-from capxai_core.views.view import View, heading, listed, module, numbers, style
+from capxai_core.views.view import View, among, heading, listed, module, numbers, style
 
 
 class CurveView(View):
@@ -65,10 +65,8 @@ class CurveView(View):
 
     @traitlets.validate("point", "method")
     def _exists(self, proposal: Any) -> Any:
-        known = list(range(len(self.data["points"]))) if proposal["trait"].name == "point" else self.data["methods"]
-        if proposal["value"] not in known:
-            raise RequestError(f"{proposal['trait'].name}={proposal['value']!r}: this view has {known}")
-        return proposal["value"]
+        points = range(len(self.data["points"]))
+        return among(proposal, points if proposal["trait"].name == "point" else self.data["methods"])
 
     def plain(self) -> str:
         """The curves in numbers, and the pictures with what the maps of their words got at the first threshold."""

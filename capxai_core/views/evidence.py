@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,14 +10,14 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import RequestError
-from capxai_core.evaluate.sanity import layers, similarity
+from capxai_core.evaluate.sanity import shuffled, similarity
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.methods import Explanation, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
 from capxai_core.views.alt import alt_text, check_row
-from capxai_core.views.charts import name_of, picture_alone
-from capxai_core.views.heatmap import WORD_ALPHA, WORD_TINTS, Plate, download, overlay, word_scores
+from capxai_core.views.charts import name_of
+from capxai_core.views.heatmap import WORD_ALPHA, WORD_TINTS, Plate, download, overlay, picture_alone, word_scores
 
 SMALL = frozenset(["a", "an", "the", "in", "on", "at", "to", "of", "with", "and", "is", "are"])  # words of no content
 ALIKE = {"map_rank": "maps", "words": "words before"}
@@ -73,14 +72,11 @@ def figure_shuffled(
 
     depths: how many layers are shuffled, in rising order; 0 is the model as it is. The caption stays.
     """
-    shuffled, generator = deepcopy(model), torch.Generator().manual_seed(seed)
     found: dict[int, list[Explanation]] = {0: [explain(model, image, caption, m, [position]) for m in methods]}
     names = {0: "as trained"}
-    for depth, (layer, module) in enumerate(layers(shuffled), 1):
-        for p in module.parameters():
-            p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
+    for depth, layer, changed in shuffled(model, seed):
         if depth in depths:
-            found[depth] = [explain(shuffled, image, caption, m, [position]) for m in methods]
+            found[depth] = [explain(changed, image, caption, m, [position]) for m in methods]
             names[depth] = f"down to {layer}"
     if missing := [depth for depth in depths if depth not in found]:
         raise RequestError(f"{model.name} has no layer {missing[0]}: depths are 0 to {depth}")

@@ -16,14 +16,17 @@ from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import alt_text, label
 from capxai_core.views.heatmap import DIVERGING_STOPS, FADE, SEQUENTIAL_STOPS, WORD_ALPHA, WORD_TINTS
-from capxai_core.views.view import View, heading, listed, module, numbers, picture_uri, style
+from capxai_core.views.view import View, among, heading, listed, module, numbers, picture_uri, style
 
 OneOrMore = Explanation | Sequence[Explanation]
 MAX_SIDE = 128  # finer maps are averaged over blocks of pixels: a page holds many views
 
 
-def _maps(image: Tensor) -> dict[str, Any]:
-    """Maps (T, H, W) → 8-bit maps, each scaled by its own max|.|, as one deflated string of row differences."""
+def _maps(image: Tensor, pooled: int) -> dict[str, Any]:
+    """Maps (T, H, W) → 8-bit maps, each scaled by its own max|.|, as one deflated string of row differences.
+
+    pooled: `block` of the explanation.
+    """
     heat = image.detach().float().cpu()
     block = math.ceil(max(heat.shape[1:]) / MAX_SIDE)
     h, w = (math.ceil(side / block) for side in heat.shape[1:])
@@ -32,7 +35,7 @@ def _maps(image: Tensor) -> dict[str, Any]:
     levels = (heat / peak.clamp(min=1e-30)[:, None, None] * 127).round().to(dtype=heat.dtype).numpy().astype(np.int8)
     steps = np.diff(levels, axis=2, prepend=np.int8(0))  # wraps around; the reader's sum wraps back
     data = base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode()
-    return {"height": h, "width": w, "block": block, "peak": numbers(peak), "maps": data}
+    return {"height": h, "width": w, "block": block * pooled, "peak": numbers(peak), "maps": data}
 
 
 def _method(explanation: Explanation) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def _method(explanation: Explanation) -> dict[str, Any]:
         "budget": None if budget is None else numbers(budget.terms().T),
         "logit": numbers(explanation.logits),
         "alt": [alt_text(explanation, row) for row in range(len(explanation.positions))],
-        **_maps(explanation.image),
+        **_maps(explanation.image, explanation.block),
     }
 
 
@@ -119,23 +122,11 @@ class Explorer(View):
             rows = [(p < len(first.caption.words), pixels[row], -row) for row, p in enumerate(first.positions)]
             self.word = -max(rows)[2]  # a word rather than <end>
 
-    @traitlets.validate("word")
-    def _word_exists(self, proposal: Any) -> int:
-        rows = len(self.data.get("positions", (0,)))
-        if not 0 <= proposal["value"] < rows:
-            raise RequestError(f"word={proposal['value']}: this view explains {rows} words, rows 0 to {rows - 1}")
-        return int(proposal["value"])
-
-    @traitlets.validate("method", "compare")
-    def _method_exists(self, proposal: Any) -> str:
-        names, trait, value = (
-            [m["name"] for m in self.data.get("methods", ())],
-            proposal["trait"].name,
-            proposal["value"],
-        )
-        if value not in names and (trait, value) != ("compare", ""):
-            raise RequestError(f"{trait}={value!r}: this view has {', '.join(names)}")
-        return str(value)
+    @traitlets.validate("word", "method", "compare")
+    def _exists(self, proposal: Any) -> Any:
+        trait, methods = proposal["trait"].name, [m["name"] for m in self.data.get("methods", ())]
+        rows = range(len(self.data.get("positions", (0,))))
+        return among(proposal, rows if trait == "word" else [*methods, *([""] if trait == "compare" else [])])
 
     def plain(self) -> str:
         """Picture, caption, and every word's explanation by every method in words."""

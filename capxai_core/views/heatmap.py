@@ -100,6 +100,24 @@ def download(table: "pd.DataFrame") -> str:
     return f'<p class="capxai-data"><a download="data.csv" href="data:text/csv;base64,{text}">the numbers (CSV)</a></p>'
 
 
+def height_of(image: Tensor) -> float:
+    """How high a picture (3, H, W) stands, by its width; of very long or high ones a part, or no file would hold it."""
+    return min(2.5, max(0.1, image.shape[1] / image.shape[2]))
+
+
+def picture_alone(image: Tensor) -> "Figure":
+    """A picture (3, H, W) in [0, 1] as a figure without axes."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(2.2, 2.2 * height_of(image)))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.axis("off")
+        axes.imshow(image.permute(1, 2, 0).numpy())
+    return figure
+
+
 def overlay(image: Tensor, heat: Tensor, signed: bool) -> np.ndarray:
     """A map (H, W), scaled by its own max|.|, over the paled grey picture (3, h, w) in [0, 1] → (h, w, 3) in [0, 1]."""
     picture = image.detach().float().cpu()
@@ -185,7 +203,7 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
         for row in rows:
             check_row(explanation, row)
     side, gap, size, head, foot = 2.2, 0.28, 9.0, 0.35, 0.65  # inches, but for the words' size in points
-    height = side * image.shape[1] / image.shape[2]
+    height = side * height_of(image)
 
     def beneath(tokens: Sequence[str]) -> float:
         return (1.9 * max((line + 1 for _, line in _wrap(tokens, 72 * side, size)), default=0) + 1.5) * size / 72

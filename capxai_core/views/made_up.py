@@ -12,7 +12,7 @@ from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import number
 from capxai_core.views.explorer import payload
-from capxai_core.views.view import View, heading, listed, module, numbers, style
+from capxai_core.views.view import View, among, heading, listed, module, numbers, style
 
 PICTURES = 24  # a page of them, with two maps a word, stays below 2.5 MB
 
@@ -65,10 +65,8 @@ class MadeUpWords(View):
         super().__init__(data=data, score=names[0][0])
 
     @traitlets.validate("score")
-    def _score_exists(self, proposal: Any) -> str:
-        if proposal["value"] not in (names := [column for column, _ in self.data["scores"]]):
-            raise RequestError(f"score={proposal['value']!r}: this view has {', '.join(names)}")
-        return str(proposal["value"])
+    def _exists(self, proposal: Any) -> Any:
+        return among(proposal, [column for column, _ in self.data["scores"]])
 
     def plain(self) -> str:
         """Every picture with its caption, and of its words whether they are true, their scores and explanations."""

@@ -15,7 +15,7 @@ from capxai_core.methods.explanation import Explanation
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import label, percent
 from capxai_core.views.explorer import same_words
-from capxai_core.views.view import View, heading, listed, module, picture_uri, style
+from capxai_core.views.view import View, among, heading, listed, module, picture_uri, style
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 REGIONS = ("relevant", "opposed", "random")
@@ -94,12 +94,8 @@ class MaskingView(View):
 
     @traitlets.validate("word", "method")
     def _exists(self, proposal: Any) -> Any:
-        known: list[Any] = [name for name, _ in self.data["methods"]]
-        if proposal["trait"].name == "word":
-            known = list(range(len(self.data["positions"])))
-        if proposal["value"] not in known:
-            raise RequestError(f"{proposal['trait'].name}={proposal['value']!r}: this view has {known}")
-        return proposal["value"]
+        rows, methods = range(len(self.data["positions"])), [name for name, _ in self.data["methods"]]
+        return among(proposal, rows if proposal["trait"].name == "word" else methods)
 
     def plain(self) -> str:
         """The picture, and for every word, method and region its probabilities along the steps and the last caption."""

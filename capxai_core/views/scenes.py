@@ -12,7 +12,7 @@ from capxai_core.data.examples import ObjectAnnotation
 from capxai_core.data.scenes import Scene
 from capxai_core.errors import RequestError
 from capxai_core.views.alt import REGIONS
-from capxai_core.views.heatmap import STYLE, Plate
+from capxai_core.views.heatmap import STYLE, Plate, picture_alone
 
 # Okabe and Ito's colours without their black: apart for every kind of colour vision.
 TINTS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
@@ -42,21 +42,11 @@ class Row:
 
 def figure_scenes(scenes: Sequence[Scene], notes: Sequence[str] | None = None) -> Row:
     """Scenes side by side; notes: the words beneath each, by default the first of its captions."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     notes = [" ".join(scene.captions[0]) for scene in scenes] if notes is None else notes
     if len(notes) != len(scenes):
         raise RequestError(f"{len(scenes)} scenes but {len(notes)} notes: give one to each")
-    plates = []
-    for scene in scenes:
-        with rc_context(STYLE):
-            figure = Figure(figsize=(2.2, 2.2))
-            axes = figure.add_axes((0, 0, 1, 1))
-            axes.axis("off")
-            axes.imshow(scene.render(352).permute(1, 2, 0).numpy())
-        plates.append(Plate(figure, f"Drawn scene ({scene.place}): {contents(scene)}."))
-    return Row(tuple(plates), tuple(notes))
+    told = ((scene.render(352), f"Drawn scene ({scene.place}): {contents(scene)}.") for scene in scenes)
+    return Row(tuple(Plate(picture_alone(image), alt) for image, alt in told), tuple(notes))
 
 
 def figure_objects(scene: Scene) -> Plate:

@@ -38,9 +38,11 @@ function colour(stops, x) {
 function paint(canvas, { width, height }, levels, row, stops, threshold) {
   const table = Array.from({ length: 255 }, (_, k) => colour(stops, Math.max(stops[0][0], (k - 127) / 127)));
   const pixels = new ImageData(width, height);
+  const own = levels.subarray(row * width * height, (row + 1) * width * height);
+  const least = threshold == null ? -128 : threshold * own.reduce((a, b) => Math.max(a, b), 0);
   for (let i = 0; i < width * height; i++) {
-    const level = levels[row * width * height + i];
-    if (threshold != null && level <= 127 * threshold) continue;
+    const level = own[i];
+    if (level <= least) continue;
     const [r, g, b, a] = table[level + 127];
     pixels.data.set([r, g, b, 255 * a], 4 * i);
   }
@@ -129,9 +131,10 @@ function stand(state) {
 // How anywidget wants a view: `draw` makes it and what follows a change of one of its `traits`.
 const live = (draw) => async ({ model, el }) => {
   el.classList.add("capxai");
-  let update = () => {}, latest = 0;
+  let update = () => {}, latest = 0, drawn;
   const start = async () => {
     const mine = ++latest;
+    drawn = model.get("data");
     update = () => {}; // what is shown no longer belongs to the data
     const [root, follow] = await draw(model);
     if (mine !== latest) return; // the data changed again meanwhile
@@ -139,7 +142,7 @@ const live = (draw) => async ({ model, el }) => {
     update = follow;
     update();
   };
-  for (const trait of draw.traits) model.on(`change:${trait}`, () => update());
+  for (const trait of draw.traits) model.on(`change:${trait}`, () => model.get("data") === drawn && update());
   model.on("change:data", start);
   await start();
 };

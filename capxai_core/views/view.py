@@ -6,6 +6,7 @@ import html
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import traitlets
 from PIL import Image
 from torch import Tensor
+
+from capxai_core.errors import RequestError
 
 HERE = Path(__file__).parent
 
@@ -68,6 +71,14 @@ class View(anywidget.AnyWidget):
         if bundle is None:
             return None
         return {**bundle[0], "text/html": self.to_html()}, bundle[1]
+
+
+def among(proposal: Any, known: Sequence[Any]) -> Any:
+    """A value proposed for a trait; `RequestError` tells what there is where it is none of it."""
+    if proposal["value"] not in known:
+        told = ", ".join(map(str, known))
+        raise RequestError(f"{proposal['trait'].name}={proposal['value']!r}: this view has {told or 'nothing'}")
+    return proposal["value"]
 
 
 def heading(title: str | None) -> str:

@@ -57,7 +57,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
 
     def see(self, image: Tensor) -> None:
         """Caption another picture (3, H, W) in [0, 1] and explain it."""
-        self.image = image
+        self.image, self.caption = image, None
         self._search()
 
     def _search(self) -> None:
@@ -71,7 +71,9 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
             self._show(self.model.read(self.image, self.said.value))
 
     def _explain(self) -> None:
-        if self.caption is not None:
+        if self.caption is None:
+            self._search()
+        else:
             self._show(self.caption)
 
     def _receive(self) -> None:
