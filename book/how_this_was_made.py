@@ -31,8 +31,8 @@ seed = 1
 #
 # `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
 # two cores; the models of [](4c_improving) and their tables by `make tune`, in as long again. Numbers of photographs
-# come from the steps of `capxai reproduce --profile flickr8k`, in a day. What these make comes with the project, and so
-# do captioners that they are of, as `runs/` had them: weights, card and log (`results/flickr8k`).
+# come from the steps of `capxai reproduce --profile flickr8k`, in half a day. What these make comes with the project,
+# and so do captioners that they are of, as `runs/` had them: weights, card and log (`results/flickr8k`).
 #
 # ## The weights
 
@@ -63,6 +63,13 @@ pd.json_normalize(rows).set_index("captioner").T.style.set_uuid("weights").set_t
 results = {name: cx.load_results(profile, name) for name in DECODERS}
 made = pd.DataFrame({name: found.provenance for name, found in results.items()}).drop(index="versions")
 made.style.set_uuid("results").set_table_attributes(wide)
+
+# %% [markdown]
+# Of these pictures some were looked at many times, for masking, deletion, shuffled weights and LRP's options:
+
+# %% tags=["hide-input"]
+again = pd.DataFrame({name: found.subset for name, found in results.items()}).drop(index="versions")
+again.loc[["images", "bfloat16", "code"]].style.set_uuid("again").set_table_attributes(wide)
 
 # %% [markdown]
 # *weights*, *encoder*, *data* and *code* are SHA-256 hashes: of the file, of the encoder's tensors, of the pictures'

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
-from capxai_core.errors import CapxaiError, DataError, RequestError
+from capxai_core.errors import CapxaiError, RequestError
 from capxai_core.files import write_table
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder with flickr8k/, vgg16/ …; default: $CAPXAI_DATA.")
+]
+AgainOption = Annotated[
+    bool,
+    typer.Option("--again", help="Delete what is in the way of other code, weights, data or options, and redo it."),
 ]
 data_app = typer.Typer(no_args_is_help=True, help="Photographs and weights: whether they are there, and from where.")
 app.add_typer(data_app, name="data")
@@ -64,6 +68,7 @@ def train(
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order and dropout.")] = 1,
+    again: AgainOption = False,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
     from capxai_core.models.captioner import DECODERS
@@ -76,7 +81,8 @@ def train(
     if model == "encoder":
         if profile != "scenes":
             raise RequestError(f"profile '{profile}' uses VGG16 as it is; only 'scenes' has an encoder to train")
-        print(train_encoder(out or Path("runs/scenes"), seed=seed, **({"epochs": epochs} if epochs else {})))
+        asked = {"epochs": epochs} if epochs else {}
+        print(train_encoder(out or Path("runs/scenes"), seed=seed, again=again, **asked))
         return
     if model not in DECODERS:
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
@@ -86,7 +92,7 @@ def train(
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
     folder.mkdir(parents=True, exist_ok=True)
-    print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator()))
+    print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator(), again=again))
 
 
 @app.command()
@@ -119,6 +125,9 @@ def evaluate(
         int, typer.Option(min=2, help="Images of the test split; of scenes, three of four from its part `counter`.")
     ] = 256,
     subset: Annotated[int, typer.Option(min=0, help="Of these, images that are looked at many times; may be 0.")] = 32,
+    subset_only: Annotated[
+        bool, typer.Option("--subset-only", help="Only what looks many times; the other tables are there, and stay.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for records and tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
@@ -126,14 +135,9 @@ def evaluate(
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="See pictures with something hidden in bfloat16, if the device has it.")
     ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Delete results of other code, weights or data that are in the way.")
-    ] = False,
+    again: AgainOption = False,
 ) -> None:
     """Make every table of the evaluation (goes on where it was interrupted)."""
-    import shutil
-
-    from capxai_core.evaluate.results import OTHERS
     from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
     from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
@@ -143,6 +147,7 @@ def evaluate(
 
     evaluations = []
     for name in model or DECODERS:
+        name = name.removeprefix(f"{profile}/")
         full = name if "/" in name else f"{profile}/{name}"
         captioner, weights = load_captioner(full, data=data), find_weights(full)
         judged, training = evaluation_examples(profile, n, data, captioner.profile)
@@ -152,17 +157,8 @@ def evaluate(
         given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
         folder = out / profile / name.replace("/", "-")
         short = bfloat16 and has_bfloat16(accelerator())
-        evaluation = Evaluation(captioner, judged, training, folder, provenance, given, subset, seed, short)
-        try:
-            evaluation.tasks()
-        except DataError:
-            if not again:
-                raise
-            shutil.rmtree(evaluation.folder / "records")
-            for made in (evaluation.folder / "provenance.json", *evaluation.folder.glob("*.csv")):
-                if not made.name.startswith(OTHERS):
-                    made.unlink(missing_ok=True)
-        evaluations.append(evaluation)
+        options = given, subset, seed, subset_only, again, short
+        evaluations.append(Evaluation(captioner, judged, training, folder, provenance, *options))
     judge(evaluations, jobs or processes())
     for evaluation in evaluations:
         print(evaluation.folder)
@@ -210,6 +206,7 @@ def tune(
     out: Annotated[Path, typer.Option(help="Folder for tables, by profile and model.")] = Path("results"),
     data: DataOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    again: AgainOption = False,
 ) -> None:
     """LRP inference: tune a captioner on its own explanations, and judge what that gives (goes on where it was)."""
     from capxai_core.evaluate.suite import provenance_of
@@ -224,7 +221,7 @@ def tune(
     examples = chosen.examples(chosen.root(data))
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
-    counts = seeds, variants, maps, epochs, jobs or processes()
+    counts = seeds, variants, maps, epochs, jobs or processes(), again
     run_arms(captioner, examples, chosen.recipe, provenance, runs, results, *counts)
     print(results / "fine_tuning.csv")
 

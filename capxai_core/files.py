@@ -29,6 +29,12 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """What `write_facts` wrote; nothing where there is no file."""
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
 def write_facts(facts: Mapping[str, Any], path: Path) -> None:
     """What results were made from, as JSON."""
     with atomic(path) as unfinished:

@@ -16,7 +16,7 @@ from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
-from capxai_core.views.charts import counted, figure_masked, of_models, pick
+from capxai_core.views.charts import counted, figure_masked, of_models, pick, styled
 from capxai_core.views.claims import disagreements, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
@@ -34,7 +34,8 @@ def masked(
         (folder / profile / model).mkdir(parents=True)
         path = folder / profile / model / "masking.csv"
         table.assign(**MASKING, n=1234, images=48, note="", p=0.01).to_csv(path, index=False)
-        path.with_name("provenance.json").write_text('{"weights": ""}')
+        for name in ("provenance", "subset"):
+            path.with_name(f"{name}.json").write_text('{"weights": ""}')
     return folder
 
 
@@ -175,6 +176,11 @@ def test_a_table_of_intervals_has_a_column_a_model_and_counts_in_its_caption() -
 def test_nothing_in_a_table_is_taken_for_html() -> None:
     shown = cx.table_intervals(values(("<b>", "grid_td", 0.6)), "method", "model", "<i>").to_html()
     assert "<b>" not in shown and "<i>" not in shown
+
+
+def test_words_that_look_like_html_are_shown_in_every_direction() -> None:
+    shown = styled(pd.DataFrame([["x"]], index=["<i>"], columns=["<unk>"]), "").to_html()
+    assert "&lt;unk&gt;" in shown and "&lt;i&gt;" in shown and "<unk>" not in shown
 
 
 def test_pick_keeps_the_rows_asked_for_in_the_order_asked_for() -> None:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import shutil
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -140,6 +142,25 @@ def test_an_archive_that_was_got_elsewhere_is_taken(server, tmp_path):
     (tmp_path / "downloads" / "set.zip").write_bytes(server.content)
     fetch(sources(server.archive()), tmp_path)
     assert server.asked == [] and (tmp_path / "set" / "train2017" / "2.jpg").is_file()
+
+
+def test_a_file_that_was_being_unpacked_is_not_taken_for_a_whole_one(server, tmp_path, monkeypatch):
+    def extract(self, info, folder):
+        path = Path(whole(self, info, folder))
+        if path.suffix == ".json":
+            return path
+        path.write_bytes(path.read_bytes()[:2])
+        raise KeyboardInterrupt
+
+    whole = ZipFile.extract
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr(ZipFile, "extract", extract)
+        fetch(sources(server.archive()), tmp_path)
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {"set/annotations/a.json", "downloads/set.zip"}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))  # what is there is enough
+    fetch(sources(server.archive()), tmp_path)
+    assert server.asked == [0] and (tmp_path / "set" / "train2017" / "1.jpg").stat().st_size == 450_000
 
 
 def test_a_disk_too_small_is_told_before(server, tmp_path):

@@ -70,6 +70,7 @@ def masked(folder: Path, value: float) -> Path:
     for model in ("adaptive", "grid_td"):
         (folder / "scenes" / model).mkdir(parents=True)
         pd.DataFrame([row]).to_csv(folder / "scenes" / model / "masking.csv", index=False)
+        (folder / "scenes" / model / "subset.json").write_text("{}")
     return folder
 
 

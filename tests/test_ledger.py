@@ -1,5 +1,6 @@
 """The claims ledger: verdicts worked by hand on made-up tables, and claims that cover the whole paper."""
 
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def judged(folder: Path, asked: Claim, *rows: tuple[Any, ...], models: str = "gr
     for model in models.split():
         (folder / "scenes" / model).mkdir(parents=True, exist_ok=True)
         table.to_csv(folder / "scenes" / model / "t.csv", index=False)
+        (folder / "scenes" / model / "provenance.json").write_text("{}")
     return ledger(folder, ["scenes"], [asked])
 
 
@@ -162,6 +164,9 @@ def test_a_table_says_why_it_has_no_value(tmp_path):
     table = pd.DataFrame([{"method": "lrp", "value": None, "low": None, "high": None, "n": 0, "images": 0}])
     (tmp_path / "scenes" / "adaptive").mkdir(parents=True)
     table.assign(note="not computed: no Java").to_csv(tmp_path / "scenes" / "adaptive" / "t.csv", index=False)
+    found = ledger(tmp_path, ["scenes"], [claim(rule="above", than=0)])
+    assert set(found.note) == {"no results scenes/adaptive/t.csv", "no results scenes/grid_td/t.csv"}  # unfinished
+    (tmp_path / "scenes" / "adaptive" / "provenance.json").write_text("{}")
     found = ledger(tmp_path, ["scenes"], [claim(rule="above", than=0)])
     assert found.note.tolist() == ["not computed: no Java", "no results scenes/grid_td/t.csv"]
 
@@ -278,11 +283,22 @@ def test_claims_name_methods_that_exist():
             assert {names} if isinstance(names, str) else {*names} <= {*cx.METHODS, "model", "random"}, one.id
 
 
+def test_what_comes_with_the_project_can_be_judged_before_anything_is_evaluated(tmp_path):
+    shipped = Path(__file__).parents[1] / "results" / "scenes" / "adaptive"
+    (tmp_path / "scenes" / "adaptive").mkdir(parents=True)
+    for path in shipped.glob("fine_tuning*"):
+        shutil.copy(path, tmp_path / "scenes" / "adaptive")
+    found = ledger(tmp_path, ["scenes"])
+    judged = found[(found.verdict != "not tested") & (found.model == "adaptive")]
+    assert {one.table for one in claims() if one.id in set(judged.id)} == {"fine_tuning"}
+
+
 def test_what_models_were_made_with_is_a_table_the_claims_can_read(tmp_path):
     made = settings(captioner(0), beam_size=3, min_count=1, training_images=6)
     for model in ("adaptive", "grid_td"):
         (tmp_path / "scenes" / model).mkdir(parents=True)
         made.to_csv(tmp_path / "scenes" / model / "settings.csv", index=False)
+        (tmp_path / "scenes" / model / "provenance.json").write_text("{}")
     asked = [one for one in claims() if one.table == "settings"]
     found = ledger(tmp_path, ["scenes"], asked).set_index(["id", "model"])
     assert found.loc[("relevance-in-shares", "grid_td"), "verdict"] == "reproduced"

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import capxai_core as cx
+from capxai_core.evaluate.records import parts
+from capxai_core.evaluate.results import Results
 from capxai_core.models.captioner import find_weights, read_metadata
 from capxai_core.pipeline.profiles import PROFILES
 from capxai_core.training.recipe import Recipe
@@ -48,14 +50,31 @@ def test_tables_of_another_command_must_be_of_the_same_weights(tmp_path: Path) -
     weights = hashlib.sha256(find_weights("scenes/grid_td").read_bytes()).hexdigest()
     place = results(tmp_path, "scenes/grid_td", weights) / "scenes" / "grid_td"
     found = cx.load_results("scenes", "grid_td", tmp_path)
-    for table in ("fine_tuning_all", "quality_test"):
+    for table, by in ("fine_tuning_all", "fine_tuning"), ("quality_test", "quality"), ("deletion", "subset"):
         (place / f"{table}.csv").write_text("value\n1\n")
-        made = place / f"{table.rpartition('_')[0]}.json"
+        made = place / f"{by}.json"
         made.write_text(json.dumps({"weights": weights}))
         assert found[table]["value"].item() == 1
         made.write_text(json.dumps({"weights": "0" * 64}))
         with pytest.raises(cx.DataError, match=rf"{table}.csv: is of other weights"):
             found[table]
+
+
+def test_records_are_those_of_the_tables_and_all_of_them(tmp_path: Path) -> None:
+    made = {"weights": "w", "data": "d", "seed": 0, "code": "c"}
+    found = Results("scenes", "grid_td", results(tmp_path, "scenes/grid_td", "w") / "scenes" / "grid_td")
+    (found.folder / "provenance.json").write_text(json.dumps(made))
+    rows = [{"words": [{"image": name}]} for name in "ab"]
+    for task in parts(found.folder / "records" / "a-pass", "ab", lambda name: rows["ab".index(name)], made, 1):
+        with pytest.raises(cx.DataError, match=r"no records|not all"):
+            found.records("words")
+        task()
+    assert list(found.records("words")["image"]) == ["a", "b"]
+    (found.folder / "provenance.json").write_text(json.dumps(made | {"code": "other"}))
+    with pytest.raises(cx.DataError, match="a-pass: is not, or not all, what the tables are made of"):
+        found.records("words")
+    (found.folder / "subset.json").write_text(json.dumps(made))
+    assert len(found.records("words")) == 2
 
 
 def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> None:

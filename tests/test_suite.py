@@ -1,6 +1,8 @@
 """The whole evaluation on a handful of drawn scenes: interrupted, repeated, and refused where results would mix."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 import capxai_core as cx
 from capxai_core.evaluate import records, suite
 from capxai_core.evaluate.ledger import ledger
+from capxai_core.evaluate.results import SUBSET
 from capxai_core.models.captioner import Captioner
 
 
@@ -24,11 +27,9 @@ def run(model: Captioner, folder: Path, jobs: int = 1) -> dict[str, bytes]:
     folder = folder / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 4), folder, {"seed": 3}, {"beam_size": 3})
     suite.evaluate([suite.Evaluation(*arguments, subset=2)], jobs)
-    assert json.loads((folder / "provenance.json").read_text()) == {
-        "seed": 3,
-        "looked_at_again": 2,
-        "bfloat16": False,
-    }
+    assert json.loads((folder / "provenance.json").read_text()) == {"seed": 3}
+    subset = json.loads((folder / "subset.json").read_text())
+    assert subset == {"seed": 3, "images": 2, "bfloat16": False}
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
 
 
@@ -94,6 +95,32 @@ def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_n
     assert all(path.stat().st_mtime_ns == when for path, when in explained_once.items())
 
 
+def test_looking_at_a_subset_alone_makes_the_same_tables_and_leaves_the_others(model, tmp_path):
+    examples, place = cx.load_scenes("counter", 4, seed=3), ("scenes", "grid_td")
+    arguments = (model, examples, cx.load_scenes("train", 2))
+    given = {"seed": 3, "weights": "a", "code": "old"}, {"beam_size": 3}
+    suite.evaluate([suite.Evaluation(*arguments, tmp_path.joinpath("whole", *place), *given, subset=2)])
+    split = tmp_path.joinpath("split", *place)
+    suite.evaluate([suite.Evaluation(*arguments, split, *given, subset=0)])
+    shutil.rmtree(split / "records")  # as in a clone: tables come with it, records do not
+    before = {path.name: path.read_bytes() for path in split.glob("*")}
+
+    newer = {"seed": 3, "weights": "a", "code": "new"}, {"beam_size": 3}
+    alone = suite.Evaluation(*arguments, split, *newer, subset=2, subset_only=True)
+    suite.evaluate([alone])
+    assert not (split / "records" / suite.ONCE).exists()
+    assert json.loads((split / "subset.json").read_text())["code"] == "new"
+    for path in tmp_path.joinpath("whole", *place).glob("*.csv"):
+        assert (split / path.name).read_bytes() == path.read_bytes(), path.name
+    changed = {path.name for path in split.glob("*.*") if path.read_bytes() != before[path.name]}
+    assert changed == {f"{name}.csv" for name in SUBSET} | {"subset.json"}
+
+    with pytest.raises(cx.DataError, match=r"provenance.json: .* of another weights \(a, not b\)"):
+        replace(alone, provenance={"seed": 3, "weights": "b"}).tasks()
+    with pytest.raises(cx.DataError, match="make them, too"):
+        replace(alone, folder=tmp_path / "empty").tasks()
+
+
 def test_in_bfloat16_hidden_pictures_are_seen_nearly_alike(model, tmp_path):
     examples = cx.load_scenes("counter", 2, seed=3)
     arguments = (model, examples, cx.load_scenes("train", 2), tmp_path, {}, {})
@@ -114,7 +141,11 @@ def test_results_of_something_else_are_not_mixed_in(model, tmp_path):
     rows = {"t": [{"image": e.name} for e in examples]}
     for task in records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}, 2):
         task()
-    with pytest.raises(cx.DataError, match="another seed"):
+    with pytest.raises(cx.DataError, match=r"another seed .*with --again"):
         records.parts(tmp_path, examples, lambda part: rows, {"seed": 2}, 2)
-    assert not records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}, 2)
+    assert not records.parts(tmp_path, examples, lambda part: rows, {"seed": 1}, 2, again=True)
     assert list(records.read_records(tmp_path, "t").image) == [e.name for e in examples]
+    (task,) = records.parts(tmp_path, examples, lambda part: {"t": []}, {"seed": 2}, 2, again=True)
+    assert records.read_records(tmp_path, "t") is None  # deleted before they are replaced
+    task()
+    assert len(records.read_records(tmp_path, "t")) == 0

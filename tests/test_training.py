@@ -58,13 +58,13 @@ class Coloured:
 EXAMPLES = [Coloured(i, "train") for i in range(24)] + [Coloured(i, "val") for i in range(6)]
 
 
-def train(folder, strength=0.4, **changes):
+def train(folder, strength=0.4, again=False, **changes):
     torch.manual_seed(0)
     encoder = Encoder(((8,), (12,)), 16).eval().requires_grad_(False)
     for p in encoder.parameters():
         torch.nn.init.normal_(p, std=strength)
     recipe = RECIPE.model_copy(update=changes)
-    path = train_captioner("grid_td", "test", encoder, EXAMPLES, recipe, folder, folder / "features", CPU)
+    path = train_captioner("grid_td", "test", encoder, EXAMPLES, recipe, folder, folder / "features", CPU, again=again)
     return path, encoder
 
 
@@ -168,8 +168,13 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     train(tmp_path, epochs=1)
     with pytest.raises(cx.ModelError, match="another recipe"):
         train(tmp_path, lr=1.0)
-    with pytest.raises(cx.ModelError, match="another encoder"):
+    with pytest.raises(cx.ModelError, match=r"another encoder; train into another .* delete it with --again"):
         train(tmp_path, strength=0.5)
+    log = (tmp_path / "log.csv").read_text()
+    train(tmp_path, again=True, epochs=1)  # the same training: it is done
+    assert (tmp_path / "log.csv").read_text() == log
+    train(tmp_path, again=True, epochs=1, lr=1.0)
+    assert (tmp_path / "log.csv").read_text() != log
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.raises(cx.ModelError, match="cannot be resumed from"):

@@ -230,9 +230,10 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     examples += cx.load_scenes("test", 3)
     recipe = Recipe(d=128, k=64, min_count=1, images=3, captions=2, lr=1e-3, val_images=4)
 
-    def run(folder, seeds=2, **more):
+    def run(folder, seeds=2, code="a", **more):
         place = tmp_path / folder / "scenes" / "adaptive" / "tuned", tmp_path / folder / "tables"
-        return pipeline.tune(model, examples, recipe, {"seed": 1, "weights": "0" * 64}, *place, seeds=seeds, **more)
+        made = {"seed": 1, "weights": "0" * 64, "code": code}
+        return pipeline.tune(model, examples, recipe, made, *place, seeds=seeds, **more)
 
     first = run("one")["fine_tuning_all"]
     assert {*first.arm} == {"pretrained", "original", "frequency", "lrp"}
@@ -268,6 +269,9 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
         *pipeline.ARMS,
         *(f"{a}, epoch 2" for a in pipeline.FURTHER),
     }
+    with pytest.raises(cx.DataError, match=r"another code .*with --again"):
+        run("two", seeds=1, code="b")
+    run("two", seeds=1, code="b", again=True)
     model.profile, examples = "flickr8k", [*examples[:10], *cx.load_scenes("test", 20)]
     part = run("three", seeds=1, variants=1, maps=3, epochs=1)  # variants that need no map, readings of a part
     assert kept_photographs(tmp_path / "three" / "tables" / "tuned")["astronaut"][0].method == "lrp"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
@@ -127,7 +128,8 @@ def download(archive: Archive, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part"
     have = part.stat().st_size if part.is_file() else 0
-    if shutil.disk_usage(folder).free < (needed := 2 * archive.size - have):
+    needed = 0 if (folder / name).is_file() else 2 * archive.size - have
+    if shutil.disk_usage(folder).free < needed:
         raise DataError(f"{folder}: {needed / 1e9:.1f} GB must be free there for {name}, half of it for a while only")
 
     def resume(url: str, output: str, _: Any) -> None:
@@ -168,9 +170,12 @@ def download(archive: Archive, folder: Path) -> Path:
 
 def unpack(archive: Path, folder: Path, members: Sequence[str]) -> None:
     """Extract these files and folders of a zip; files that are there in full size are left alone."""
-    with ZipFile(archive) as packed:
+    with ZipFile(archive) as packed, TemporaryDirectory(dir=archive.parent) as aside:
         chosen = [i for i in packed.infolist() if not i.is_dir() and i.filename.startswith(tuple(members))]
         for info in track(chosen, f"unpacking {archive.name}", disable=not sys.stderr.isatty()):
             target = folder / info.filename
             if not (target.is_file() and target.stat().st_size == info.file_size):
-                packed.extract(info, folder)
+                whole = Path(packed.extract(info, aside))
+                target = folder / whole.relative_to(aside)  # a name cannot lead out of the folder
+                target.parent.mkdir(parents=True, exist_ok=True)
+                whole.replace(target)

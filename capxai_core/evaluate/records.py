@@ -19,7 +19,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
-from capxai_core.files import write_facts
+from capxai_core.files import read_facts, write_facts
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradient import Gradient, GradientTimesInput, gradients
 from capxai_core.methods.guided import product
@@ -78,15 +78,16 @@ def parts(
     rows: Callable[[Sequence[Example]], Tables],
     provenance: Mapping[str, Any],
     size: int,
+    again: bool = False,
 ) -> list[Callable[[], None]]:
     """What is left to do to have the tables that `rows` makes of each `size` examples in `folder`.
 
     Each task writes one `part-0000/<table>.parquet` and so on, whole or not at all; parts that are there are left out,
     so that an interrupted evaluation goes on. provenance: goes to `folder/provenance.json`; `DataError` where that
-    tells of another one.
+    tells of another one, or, `again`, the folder is emptied.
     """
-    _agree(folder / "provenance.json", provenance)
     starts = range(0, len(examples), size)
+    _agree(folder, {**provenance, "parts": len(starts)}, again)
     made = ((folder / f"part-{i:04d}", examples[start : start + size]) for i, start in enumerate(starts))
     return [partial(_write, part, some, rows) for part, some in made if not part.is_dir()]
 
@@ -128,10 +129,10 @@ def read_records(folder: Path, table: str) -> pd.DataFrame | None:
     return pd.concat(filled, ignore_index=True) if filled else (parts[0] if parts else None)
 
 
-def read_all(folder: Path) -> dict[str, pd.DataFrame]:
-    """Every table of the passes whose parts are in folders of `folder`."""
+def read_all(folder: Path, passes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Every table of the passes, whose parts are in folders of `folder`."""
     found: dict[str, pd.DataFrame] = {}
-    for place in sorted(folder.iterdir()):
+    for place in (folder / name for name in passes):
         for name in sorted({path.stem for path in place.glob("part-????/*.parquet")}):
             table = read_records(place, name)
             assert table is not None
@@ -139,15 +140,17 @@ def read_all(folder: Path) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _agree(path: Path, provenance: Mapping[str, Any]) -> None:
-    wanted = json.loads(json.dumps(provenance))
-    if path.is_file():
-        found = json.loads(path.read_text())
-        for key in sorted(wanted.keys() | found.keys()):
-            if found.get(key) != wanted.get(key):
-                raise DataError(
-                    f"{path.parent}: holds results of another {key} ({found.get(key)}, not {wanted.get(key)}); "
-                    "delete the folder, and the same command begins anew (evaluate --again does both)"
-                )
-        return
+def _agree(folder: Path, provenance: Mapping[str, Any], again: bool) -> None:
+    path, wanted = folder / "provenance.json", json.loads(json.dumps(provenance))
+    found = read_facts(path) if path.is_file() or any(folder.glob("part-*")) else wanted
+    for key in sorted(wanted.keys() | found.keys()):
+        if found.get(key) != wanted.get(key) and not again:
+            raise DataError(
+                f"{folder}: holds results of another {key} ({found.get(key)}, not {wanted.get(key)}); "
+                "with --again the same command deletes them and begins anew"
+            )
+    if found != wanted:
+        old = folder.with_name(f".{folder.name}")  # nothing of it is taken for the new, whenever this is interrupted
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(folder.rename(old))
     write_facts(wanted, path)

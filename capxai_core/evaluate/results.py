@@ -1,7 +1,6 @@
 """The tables that `capxai evaluate` wrote, to read them again."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,13 @@ import pandas as pd
 
 from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.records import read_records
+from capxai_core.files import read_facts
 from capxai_core.models.captioner import DECODERS, find_weights
 
 OTHERS = ("fine_tuning", "quality", "log")  # tables of other commands: `capxai tune`, `quality`, `train`
+# Of the images that are looked at many times: what `subset.json` tells of.
+SUBSET = ("masking", "causes", "randomisation", "deletion", "robustness", "discrimination_rules", "conclusions")
+SAME = ("weights", "data", "seed", "code")
 
 
 @dataclass(frozen=True)
@@ -26,18 +29,22 @@ class Results:
     def __getitem__(self, table: str) -> pd.DataFrame:
         """A table by its name; `DataError` names those there are."""
         path = self.folder / f"{table}.csv"
-        beside = [self.folder / f"{command}.json" for command in OTHERS if table.startswith(command)]
-        if any(json.loads(p.read_text())["weights"] != self.provenance["weights"] for p in beside if p.is_file()):
+        beside, made = read_facts(self._made(table)), self.provenance
+        if beside and made and beside["weights"] != made["weights"]:
             raise DataError(f"{path}: is of other weights than the evaluation beside it; make it anew")
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv")))
+        if table not in self:
+            known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv") if p.stem in self))
             raise DataError(f"{self.folder}: holds no table '{table}'; it has {known or 'none, being unfinished'}")
         found: pd.DataFrame = pd.read_csv(path, dtype={"word": str})  # it may be empty in all rows
         texts = found.select_dtypes(include=["object", "string"]).columns
         return found.assign(**{name: found[name].fillna("") for name in texts})
 
     def __contains__(self, table: str) -> bool:
-        return (self.folder / f"{table}.csv").is_file()
+        return (self.folder / f"{table}.csv").is_file() and (self._made(table).is_file() or table.startswith("log"))
+
+    def _made(self, table: str) -> Path:
+        by = "subset" if table in SUBSET else next(filter(table.startswith, OTHERS), "provenance")
+        return self.folder / f"{by}.json"
 
     def get(self, table: str, otherwise: pd.DataFrame) -> pd.DataFrame:
         """A table that not every evaluation has, or another in its place."""
@@ -45,17 +52,24 @@ class Results:
 
     def records(self, name: str) -> pd.DataFrame:
         """The rows that the tables are made of, word by word: words, scores, localisation, masking …"""
-        for folder in sorted(self.folder.glob("records/*")):
-            found = read_records(folder, name)
+        for folder in sorted(self.folder.glob("records/[!.]*")):
+            found, made = read_records(folder, name), read_facts(folder / "provenance.json")
             if found is not None:
+                same = [all(made.get(k) == of.get(k) for k in SAME) for of in (self.provenance, self.subset)]
+                if not any(same) or len([*folder.glob("part-????")]) < made.get("parts", 0):
+                    raise DataError(f"{folder}: is not, or not all, what the tables are made of; evaluate again")
                 return found
         raise DataError(f"{self.folder}: holds no records '{name}'")
 
     @property
     def provenance(self) -> dict[str, Any]:
         """What the results belong to: model, weights, data, code, seed, images, versions."""
-        found: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
-        return found
+        return read_facts(self.folder / "provenance.json")
+
+    @property
+    def subset(self) -> dict[str, Any]:
+        """The same of the tables `SUBSET`."""
+        return read_facts(self.folder / "subset.json")
 
 
 def load_results(profile: str, model: str, folder: str | Path = "results") -> Results:

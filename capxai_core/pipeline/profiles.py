@@ -102,7 +102,7 @@ def evaluation_examples(
     """
     if trained and trained != profile:
         other = find_profile(trained)
-        seen = {_photo(e) for e in other.examples(other.root(data)) if e.split != "test"}
+        seen = {_photo(e) for e in other.listed(other.root(data)) if e.split != "test"}
         found = sorted(find_profile(profile).examples(data_root(data)), key=lambda e: e.split != "test")
         return [e for e in found if _photo(e) not in seen][:n], evaluation_examples(trained, 1, data)[1]
     chosen = find_profile(profile)

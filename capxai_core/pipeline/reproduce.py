@@ -59,8 +59,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in DECODERS]
-        tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", *several)
-        steps += [("tune", "adaptive", tuned, TUNED * listed)]
+        tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", "--again")
+        steps += [("tune", "adaptive", (*tuned, *several), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")

@@ -26,7 +26,7 @@ from capxai_core.pipeline.photographs import explain_photographs
 from capxai_core.pipeline.profiles import find_profile
 from capxai_core.training.captioning import train_captioner
 from capxai_core.training.card import fingerprint
-from capxai_core.training.features import FeatureCache
+from capxai_core.training.features import FeatureCache, looks
 from capxai_core.training.inference import Weighting, describe, explained_training_set, weights_of
 from capxai_core.training.recipe import Recipe
 
@@ -69,6 +69,7 @@ def tune(
     maps: int = 0,
     epochs: int = 3,
     jobs: int = 1,
+    again: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Table III: tune a pretrained model in each of `ARMS`, once a seed, and compare them.
 
@@ -76,7 +77,8 @@ def tune(
     `VARIANTS`, at most `seeds`, and of the arms that go on for `epochs`, explained anew after each. maps: of how many
     training images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and
     captions are kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`, in place of
-    those that were there; what was interrupted goes on. Judged on the test images, of drawn scenes those of `counter`,
+    those that were there; what was interrupted goes on. again: what is kept of other code, weights or data is deleted.
+    Judged on the test images, of drawn scenes those of `counter`,
     where habits mislead (those of `test`, where they hold, have the table `fine_tuning_usual`). What the LRP arm of the
     first seed says of free photographs, where the profile has any, goes to `results / "tuned"`.
     """
@@ -96,13 +98,13 @@ def tune(
     runs = runs / "mapped" if whole else runs
     varied = {name: of for name, of in VARIANTS.items() if not maps or name not in READINGS | FINER}
     readings = {f"{maps} images, {name}": of for name, of in READINGS.items()} if maps else {}
-    words = explained_training_set(model, train, runs / "explained", provenance, whole, jobs)
+    words = explained_training_set(model, train, runs / "explained", provenance, whole, jobs, again)
     mapped = runs / f"mapped-{maps}"
-    few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs) if maps else words
+    few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs, again) if maps else words
     asked = {"seeds": seeds, "variants": variants, "maps": maps, "epochs": epochs if variants else 0}
     options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
     command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
-    shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, cache, runs, provenance, command)
+    shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, cache, runs, provenance, command, again)
     tasks = [
         partial(shared.tuned, of, name, weighting, seed, last)
         for chosen, n, of in ((ARMS, seeds, words), (varied, variants, words), (readings, 1, few))
@@ -160,7 +162,7 @@ def costs(model: Captioner, examples: Sequence[Example]) -> pd.DataFrame:
 
 def seen_of(model: Captioner, examples: Sequence[Example], folder: Path) -> Path:
     """A of each example (n, C, grid, grid), float32, kept in `folder`: every arm is judged on the same pictures."""
-    path = folder / f"seen-{model.encoder.fingerprint()[:12]}-{fingerprint(examples)[:12]}.npy"
+    path = folder / f"seen-{looks(model.encoder, examples)}.npy"
     if not path.is_file():
         model, shown = model.to(accelerator()), track(examples, "seeing the test images", transient=True)
         with atomic(path) as unfinished:
@@ -181,6 +183,7 @@ class _Shared:
     runs: Path
     provenance: dict[str, Any]
     command: str
+    again: bool
 
     def tuned(self, words: pd.DataFrame, name: str, weighting: Weighting, seed: int, epochs: int) -> pd.DataFrame:
         """The rows of the test images by the model tuned in one way with one seed, after each epoch.
@@ -195,12 +198,13 @@ class _Shared:
             if epoch > 1 and weighting.arm != "original":
                 train = [e for e in self.examples if e.split == "train"]
                 started = {**self.provenance, "weights": before}
-                words = explained_training_set(model, train, folder.with_name(f"{folder.name}-explained"), started)
+                kept = folder.with_name(f"{folder.name}-explained")
+                words = explained_training_set(model, train, kept, started, again=self.again)
             changes = {"epochs": 1, "lr": self.recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
             recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
             start = model.architecture, model.profile, model.encoder, self.examples, recipe
             m = weights_of(words, weighting, len(model.vocabulary)), weighting.plain, describe(weighting, words)
-            path = train_captioner(*start, folder, self.cache, accelerator(), model, *m, made_by)
+            path = train_captioner(*start, folder, self.cache, accelerator(), model, *m, made_by, self.again)
             model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)

@@ -172,14 +172,16 @@ def train_captioner(
     plain: float = 0.0,
     weighting: str = "",
     made_by: str = "",
+    again: bool = False,
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
     start: a captioner to go on from, instead of from nothing; weights and plain: see `caption_loss`; weighting tells
     them from others. made_by: the command for the model card, where it is not `capxai train`.
 
-    Resumes from `folder/last.ckpt` where there is one. Writes into `folder`: last.ckpt, log.csv, curves.png, in the end
-    captioner.safetensors (best epoch) with its model card; features go to `cache`.
+    Resumes from `folder/last.ckpt` where there is one. again: of another training, it is deleted. Writes into `folder`:
+    last.ckpt, log.csv, curves.png, in the end captioner.safetensors (best epoch) with its model card; features go to
+    `cache`.
     """
     train = [e for e in examples if e.split == "train"]
     judged = [e for e in examples if e.split == "val"][: recipe.val_images]
@@ -229,7 +231,7 @@ def train_captioner(
         reload_dataloaders_every_n_epochs=1,
     )
     data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, weights or {})
-    module.history = read_history(folder / "last.ckpt", identity)
+    module.history = read_history(folder / "last.ckpt", identity, again)
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
     path = folder / "captioner.safetensors"

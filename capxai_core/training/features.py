@@ -26,17 +26,12 @@ BATCH = 16
 class FeatureCache:
     """A memory map (n, C, grid, grid) of float16 in `folder`, filled in order; an interrupted filling goes on.
 
-    The folder's name carries the encoder's fingerprint, the images' names and three of the images themselves, so that
-    features of another encoder or of redrawn pictures are not taken for these. mirrored: of the images turned left to
-    right.
+    The folder's name is what `looks` tells. mirrored: of the images turned left to right.
     """
 
     def __init__(self, encoder: Encoder, examples: Sequence[Example], folder: Path, mirrored: bool = False) -> None:
         self.encoder, self.examples, self.mirrored = encoder, examples, mirrored
-        data = hashlib.sha256("\n".join(e.name for e in examples).encode())
-        for example in (examples[0], examples[len(examples) // 2], examples[-1]):
-            data.update(example.image().numpy().tobytes())
-        self.folder = folder / f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}{'-mirrored' * mirrored}"
+        self.folder = folder / f"{looks(encoder, examples)}{'-mirrored' * mirrored}"
         self.index = {example.name: i for i, example in enumerate(examples)}
         self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
 
@@ -85,6 +80,14 @@ class FeatureCache:
         except KeyError as error:
             raise DataError(f"no features were computed for image {error}") from None
         return torch.from_numpy(self.store[rows].astype(np.float32))
+
+
+def looks(encoder: Encoder, examples: Sequence[Example]) -> str:
+    """What tells an encoder's looks at pictures from others: its fingerprint, their names, three of the pictures."""
+    data = hashlib.sha256("\n".join(e.name for e in examples).encode())
+    for example in (examples[0], examples[len(examples) // 2], examples[-1]):
+        data.update(example.image().numpy().tobytes())
+    return f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}"
 
 
 def _count(counter: Path) -> int:

@@ -10,10 +10,11 @@ from capxai_core.files import atomic
 from capxai_core.training.recipe import Recipe
 
 
-def read_history(checkpoint: Path, identity: dict[str, str]) -> list[dict[str, float]]:
+def read_history(checkpoint: Path, identity: dict[str, str], again: bool = False) -> list[dict[str, float]]:
     """What an interrupted run did so far, nothing where there is no checkpoint.
 
-    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe.
+    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe; that is
+    deleted `again`.
     """
     if not checkpoint.is_file():
         return []
@@ -25,7 +26,11 @@ def read_history(checkpoint: Path, identity: dict[str, str]) -> list[dict[str, f
         raise ModelError(f"{checkpoint}: cannot be resumed from ({kind}); delete it to train from the start") from None
     for what, value in identity.items():
         if other.get(what) != value:
-            raise ModelError(f"{checkpoint}: was made with another {what}; train into another folder (--out)")
+            if not again:
+                told = "train into another folder (--out), or delete it with --again"
+                raise ModelError(f"{checkpoint}: was made with another {what}; {told}")
+            checkpoint.unlink()
+            return []
     return history
 
 

@@ -89,13 +89,14 @@ def explained_training_set(
     provenance: Mapping[str, Any],
     maps: bool = False,
     jobs: int = 1,
+    again: bool = False,
 ) -> pd.DataFrame:
-    """`word_rows` of many examples, kept in `folder`; goes on where it was interrupted."""
+    """`word_rows` of many examples, kept in `folder`; goes on where it was interrupted. again: see `parts`."""
 
     def rows(some: Sequence[Example]) -> Tables:
         return word_rows(model.to(accelerator()), some, maps)
 
-    work(parts(folder, examples, rows, {**provenance, "maps": maps}, PART), jobs, "explaining the training set")
+    work(parts(folder, examples, rows, {**provenance, "maps": maps}, PART, again), jobs, "explaining the training set")
     found = read_records(folder, "words")
     assert found is not None
     return found

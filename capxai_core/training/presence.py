@@ -89,11 +89,18 @@ class PresenceData(L.LightningDataModule):
 
 
 def train_encoder(
-    folder: Path, images: int = 8000, epochs: int = 16, seed: int = 1, batch: int = 64, fresh: int = 1000
+    folder: Path,
+    images: int = 8000,
+    epochs: int = 16,
+    seed: int = 1,
+    batch: int = 64,
+    fresh: int = 1000,
+    again: bool = False,
 ) -> Path:
     """Train the `scenes` encoder on the split `encoder`, write `folder/encoder.safetensors` and return its path.
 
-    Resumes from `folder/encoder.ckpt`. The file's description holds each label's AUC on `fresh` further scenes.
+    Resumes from `folder/encoder.ckpt`; of another training, that is deleted `again`. The file's description holds each
+    label's AUC on `fresh` further scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = draw(0, images, folder / "encoder-images.npz")
@@ -104,7 +111,7 @@ def train_encoder(
     quiet_lightning()
     checkpoint = folder / "encoder.ckpt"
     module.identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
-    read_history(checkpoint, module.identity)
+    read_history(checkpoint, module.identity, again)
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -162,8 +169,9 @@ def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
     """
     if cache is not None and cache.is_file():
         with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(cache) as kept:
-            if len(kept["images"]) == n:
-                return kept["images"], kept["labels"], kept["cells"]
+            images, labels, cells = kept["images"], kept["labels"], kept["cells"]
+            if len(images) == n and (images[:1] == draw(first, 1)[0]).all():  # scenes are still drawn like that
+                return images, labels, cells
     grid = Encoder(SCENES_BLOCKS, SIZE).grid
     images = np.empty((n, 3, SIZE, SIZE), np.uint8)
     labels = np.empty((n, len(PRESENCE)), np.float32)
