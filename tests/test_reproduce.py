@@ -116,7 +116,7 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
     ]
     evaluation = " ".join(steps[5].command)
     assert "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --bfloat16 --again" in evaluation
-    tuned = "tune --profile flickr8k --model adaptive --variants 1 --maps 256 --epochs 1 --jobs 3"
+    tuned = "tune --profile flickr8k --model adaptive --variants 1 --maps 256 --epochs 1 --again --jobs 3"
     assert " ".join(steps[9].command).endswith(tuned)
     assert steps[10].command[-4:] == ("run", "-p", "profile", "flickr8k")
     assert [s.kind for s in steps_of("scenes")] == ["check", "evaluate", "evaluate", "chapters", "ledger"]

@@ -30,7 +30,7 @@ class Results:
         """A table by its name; `DataError` names those there are."""
         path = self.folder / f"{table}.csv"
         beside, made = read_facts(self._made(table)), self.provenance
-        if beside and made and beside["weights"] != made["weights"]:
+        if beside and made and beside.get("weights") != made.get("weights"):
             raise DataError(f"{path}: is of other weights than the evaluation beside it; make it anew")
         if table not in self:
             known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv") if p.stem in self))

@@ -49,8 +49,9 @@ def shuffled(model: Captioner, seed: int = 0) -> Iterator[tuple[int, str, Captio
     """A copy of the model, shuffled in ever more of its `layers`: of how many, the last of them, the (same) copy."""
     changed, generator = deepcopy(model), torch.Generator().manual_seed(seed)
     for depth, (layer, module) in enumerate(layers(changed), 1):
-        for p in module.parameters():
-            p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
+        with torch.no_grad():
+            for p in module.parameters():
+                p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p))
         yield depth, layer, changed
 
 
