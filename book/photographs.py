@@ -66,7 +66,7 @@ cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k")
 
 # %% tags=["hide-input"] made="capxai train --profile flickr8k, the seed named at each line"
 kept = of_profiles(results, "log").assign(run="kept")
-trainings = pd.concat([kept, of_profiles(results, "log_others")])
+trainings = pd.concat([kept, of_profiles(results, "log_others")], ignore_index=True)
 trainings["run"] = trainings["model"].map(name_of) + ", " + trainings["run"]
 cx.figure_curves(trainings, "epoch", "run", ("epoch", "CIDEr-D of 500 validation photographs"), y="cider")
 
@@ -75,6 +75,7 @@ cx.figure_curves(trainings, "epoch", "run", ("epoch", "CIDEr-D of 500 validation
 
 # %% tags=["hide-input"]
 best = trainings.loc[trainings.groupby("run", sort=False)["cider"].idxmax(), ["run", "epoch", "cider"]]
+best = best.rename(columns={"cider": "CIDEr-D"})
 best.style.format(precision=3, escape="html").hide().set_uuid("best")
 
 # %% [markdown]
