@@ -92,7 +92,19 @@ def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_n
     more = suite.Evaluation(*arguments, subset=1, bfloat16=True)  # later, some are looked at again
     (tables,) = suite.evaluate([more])
     assert tables["masking"]["n"].max() > 0 and tables["randomisation"]["n"].max() > 0
+    looked = (folder / "masking.csv").read_bytes(), (folder / "subset.json").read_bytes()
+    (tables,) = suite.evaluate([suite.Evaluation(*arguments, subset=0)])  # the first command again: hours are not lost
+    assert "masking" not in tables
+    assert looked == ((folder / "masking.csv").read_bytes(), (folder / "subset.json").read_bytes())
     assert all(path.stat().st_mtime_ns == when for path, when in explained_once.items())
+
+
+def test_a_subset_is_spread_over_all_images_and_so_is_the_part_of_it_with_shuffled_weights(model, tmp_path):
+    examples = [*cx.load_scenes("test", 16), *cx.load_scenes("counter", 48)]
+    passes = suite.Evaluation(model, examples, (), tmp_path, {}, {}, subset=16)._passes()
+    chosen = {name: [examples.index(e) for e in images] for name, images, *_ in passes}
+    assert chosen[suite.AGAIN] == [*range(0, 64, 4)] and chosen["shuffling-weights"] == [0, 16, 32, 48]
+    assert chosen["changing-options"] == [*range(0, 64, 2)] and len(chosen[suite.ONCE]) == 64
 
 
 def test_looking_at_a_subset_alone_makes_the_same_tables_and_leaves_the_others(model, tmp_path):

@@ -130,7 +130,7 @@ def read_records(folder: Path, table: str) -> pd.DataFrame | None:
 
 
 def read_all(folder: Path, passes: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Every table of the passes, whose parts are in folders of `folder`."""
+    """Every table of these passes, each of which has its parts in a folder of its name in `folder`."""
     found: dict[str, pd.DataFrame] = {}
     for place in (folder / name for name in passes):
         for name in sorted({path.stem for path in place.glob("part-????/*.parquet")}):

@@ -103,7 +103,7 @@ class Evaluation:
             raise RequestError("a subset of 0 images leaves nothing to look at: give --subset, or not --subset-only")
         if not made:
             raise DataError(f"{path}: there are no tables of all images to go beside; leave out --subset-only")
-        for key in sorted(self.provenance.keys() - {"code", "versions"}, key=lambda key: key != "images"):
+        for key in sorted(self.provenance.keys() - {"code", "versions"}, key=lambda key: (key != "images", key)):
             if made.get(key) != self.provenance[key]:
                 told = f"of another number of {key}" if key == "images" else f"of another {key}"
                 raise DataError(f"{path}: the tables of all images are {told} ({made.get(key)}, not "

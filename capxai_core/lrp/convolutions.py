@@ -14,6 +14,7 @@ from capxai_core.errors import ModelError
 from capxai_core.lrp.options import PAPER, Options
 from capxai_core.lrp.rules import sign
 from capxai_core.models.device import at_once, channels_last
+from capxai_core.models.explainable import check_still
 
 Term = tuple[Tensor, Tensor | None, Tensor]
 PASSED = (nn.Identity, nn.Dropout, nn.Dropout2d)
@@ -27,8 +28,7 @@ def trace(encoder: nn.Module) -> fx.Graph:
     Not `fx.symbolic_trace`: that writes and compiles a program that nobody runs, in a third of the time that a small
     encoder's LRP without maps takes.
     """
-    if encoder.training:
-        raise ModelError("the encoder is in training mode, in which looking changes it: call model.eval() first")
+    check_still(encoder)
     try:
         root = copy(encoder)  # tracing leaves the constants of a forward pass in the module
         graph = fx.Tracer().trace(root)

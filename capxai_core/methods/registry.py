@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from capxai_core.errors import ModelError, RequestError
+from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.models.explainable import Caption, Explainable
+from capxai_core.models.explainable import Caption, Explainable, check_still
 
 METHODS: dict[str, "Method"] = {}
 USUAL = ("lrp", "gradcam", "guided_gradcam", "attention")  # the paper's, and cheap
@@ -52,8 +52,8 @@ def explain(
     options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position,
     `ModelError` for a model in training mode.
     """
-    if model.training or model.encoder.training:
-        raise ModelError("the model is in training mode, in which looking changes it: call model.eval() first")
+    for module in (model, model.encoder):
+        check_still(module)
     chosen = find_method(method, **options)
     positions = find_positions(caption, words, include_end)
     if image.ndim != 3 or image.shape[0] != 3:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from capxai_core.data.examples import tokenize
 from capxai_core.data.vocabulary import END, START, UNK, Vocabulary
-from capxai_core.errors import RequestError
+from capxai_core.errors import ModelError, RequestError
 from capxai_core.models.device import at_once, channels_last
 from capxai_core.models.ops import PLAIN, Ops
 
@@ -117,6 +117,12 @@ class Explainable(nn.Module, ABC):
         words, n = self.vocabulary.decode(ids), len(ids)
         attention, beta = (None if x is None else x[0, :n].cpu() for x in (run.attention, run.beta))
         return Caption(words, tuple(ids), chosen[:n], attention, beta, ended, chosen[n].item())
+
+
+def check_still(module: nn.Module) -> None:
+    """`ModelError` for a module in training mode: it would learn, or forget at random, while it is read."""
+    if module.training:
+        raise ModelError("the model is in training mode, in which looking changes it: call model.eval() first")
 
 
 def see_all(model: Explainable, x: Tensor, bfloat16: bool = False) -> Tensor:

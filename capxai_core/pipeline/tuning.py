@@ -78,9 +78,9 @@ def tune(
     training images maps are made, for `READINGS`; 0: of all where there are variants. Weights, explanations and
     captions are kept in `runs`, tables and `fine_tuning.json`, what they were made from, go to `results`, in place of
     those that were there; what was interrupted goes on. again: what is kept of other code, weights or data is deleted.
-    Judged on the test images, of drawn scenes those of `counter`,
-    where habits mislead (those of `test`, where they hold, have the table `fine_tuning_usual`). What the LRP arm of the
-    first seed says of free photographs, where the profile has any, goes to `results / "tuned"`.
+    Judged on the test images, of drawn scenes those of `counter`, where habits mislead (those of `test`, where they
+    hold, have the table `fine_tuning_usual`). What the LRP arm of the first seed says of free photographs, where the
+    profile has any, goes to `results / "tuned"`.
     """
     train = [e for e in examples if e.split == "train"]
     test = [e for e in examples if e.split in ("counter", "test")]

@@ -101,7 +101,7 @@ def download(table: "pd.DataFrame") -> str:
 
 
 def height_of(image: Tensor) -> float:
-    """How high a picture (3, H, W) stands, by its width; of very long or high ones a part, or no file would hold it."""
+    """How high to show a picture (3, H, W), by its width: within bounds, or a file could not hold some."""
     return min(2.5, max(0.1, image.shape[1] / image.shape[2]))
 
 
