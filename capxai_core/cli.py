@@ -68,6 +68,9 @@ def train(
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order and dropout.")] = 1,
+    reward: Annotated[
+        bool, typer.Option("--reward", help="Go on from the trained model with CIDEr-D of its captions as reward.")
+    ] = False,
     again: AgainOption = False,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
@@ -76,6 +79,7 @@ def train(
     from capxai_core.pipeline.profiles import find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
+    from capxai_core.training.reward import REWARDED, train_for_reward
 
     chosen = find_profile(profile)
     if model == "encoder":
@@ -87,12 +91,14 @@ def train(
     if model not in DECODERS:
         raise RequestError(f"unknown model '{model}'; known: {', '.join(DECODERS)}, encoder")
     root = chosen.root(data)
-    recipe = chosen.recipe.model_copy(update={"seed": seed} | ({"epochs": epochs} if epochs else {}))
-    folder = out or Path("runs") / profile / model
+    changes = (REWARDED if reward else {}) | {"seed": seed} | ({"epochs": epochs} if epochs else {})
+    recipe = chosen.recipe.model_copy(update=changes)
+    folder = out or Path("runs") / profile / (f"{model}_cider" if reward else model)
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
     folder.mkdir(parents=True, exist_ok=True)
-    print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator(), again=again))
+    trained = train_for_reward if reward else train_captioner
+    print(trained(model, profile, encoder, examples, recipe, folder, cache, accelerator(), again=again))
 
 
 @app.command()
@@ -168,13 +174,14 @@ def evaluate(
 def quality(
     model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td.")] = "scenes/grid_td",
     split: Annotated[str, typer.Option(help="val, on which models are chosen, or test.")] = "val",
+    against: Annotated[str, typer.Option(help="Another of its models, to compare it with image by image.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
     data: DataOption = None,
 ) -> None:
     """The caption metrics of table I on a whole split."""
     from capxai_core.pipeline.quality import caption_quality
 
-    print(caption_quality(model, split, data, out).to_string(index=False))
+    print(caption_quality(model, split, data, out, against).to_string(index=False))
 
 
 @app.command()
@@ -189,7 +196,7 @@ def photographs(
     from capxai_core.pipeline.photographs import explain_photographs
 
     captioner = load_captioner(model, data=data).to(accelerator())
-    for path in explain_photographs(captioner, out / captioner.profile / captioner.architecture / "photographs"):
+    for path in explain_photographs(captioner, out / captioner.name / "photographs"):
         print(path)
 
 

@@ -37,6 +37,22 @@ def test_what_was_found_of_other_weights_goes_and_what_is_of_these_stays(few: No
     assert (place / "quality_val.csv").is_file()
 
 
+def test_two_models_are_compared_image_by_image(few: None, tmp_path: Path) -> None:
+    caption_quality("scenes/adaptive_lrp", "val", results=tmp_path, against="scenes/adaptive")
+    table = pd.read_csv(tmp_path / "scenes" / "adaptive_lrp" / "quality_against_val.csv")
+    examples = cx.load_scenes("val", 5)
+    said = [list(cx.say(cx.load_captioner(f"scenes/{m}"), examples)) for m in ("adaptive", "adaptive_lrp")]
+    before, after = (sum(len(caption) for caption in captions) / 5 for captions in said)
+    words = table[table["measure"].eq("words") & table["arm"].eq("adaptive_lrp")].set_index("against", drop=False)
+    assert words["value"].tolist() == pytest.approx([after, after - before]) and words["n"].tolist() == [5, 5]
+    made = json.loads((tmp_path / "scenes" / "adaptive_lrp" / "quality.json").read_text())
+    assert made["against"]["model"] == "scenes/adaptive"
+
+    caption_quality("scenes/adaptive", "val", results=tmp_path, against="scenes/adaptive")
+    itself = pd.read_csv(tmp_path / "scenes" / "adaptive" / "quality_against_val.csv").query("against == 'pretrained'")
+    assert len(itself) > 5 and not itself.dropna(subset="value")[["value", "low", "high"]].to_numpy().any()
+
+
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:
     with pytest.raises(cx.RequestError, match="no split 'test'; it has train, val"):
         caption_quality("scenes/adaptive", "test", results=tmp_path)

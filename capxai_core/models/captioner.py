@@ -26,18 +26,27 @@ PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 class Captioner(Explainable):
-    """Encoder + decoder + vocabulary. `architecture` is a key of DECODERS; `profile` the data it was trained on."""
+    """Encoder + decoder + vocabulary. `architecture` is a key of DECODERS; `profile` the data it was trained on.
+
+    variant: what else it was trained for, e.g. `cider`; its name then ends so.
+    """
 
     encoder: Encoder
     decoder: Decoder
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, vocabulary: Vocabulary, architecture: str, profile: str
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        architecture: str,
+        profile: str,
+        variant: str = "",
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.vocabulary = encoder, decoder, vocabulary
-        self.architecture, self.profile = architecture, profile
-        self.name, self.size = f"{profile}/{architecture}", encoder.size
+        self.architecture, self.profile, self.variant = architecture, profile, variant
+        self.name, self.size = f"{profile}/{architecture}{'_' * bool(variant)}{variant}", encoder.size
         if profile == "scenes":
             self.warning = "This captioner knows only drawn scenes: what it says about a photograph means nothing."
 
@@ -86,7 +95,7 @@ def save_captioner(model: Captioner, path: Path, trained: dict[str, Any]) -> Non
         "encoder": "vgg16" if model.encoder.blocks == VGG16_BLOCKS else "own",
         "encoder_fingerprint": model.encoder.fingerprint(),
         "trained": trained,
-    }
+    } | ({"variant": model.variant} if model.variant else {})
     write_tensors(path, dict(model.decoder.state_dict()), {"captioner": json.dumps(content)})
 
 
@@ -126,7 +135,7 @@ def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path 
     try:
         vocabulary = Vocabulary(tuple(str(word) for word in content["words"]))
         architecture, profile = str(content["architecture"]), str(content["profile"])
-        kind, wanted = str(content["encoder"]), str(content["encoder_fingerprint"])
+        kind, wanted, variant = str(content["encoder"]), str(content["encoder_fingerprint"]), content.get("variant", "")
         if content["config"]["vocabulary"] != len(vocabulary):
             raise ValueError(f"{len(vocabulary)} words for a decoder of {content['config']['vocabulary']}")
         decoder = DECODERS[architecture](**content["config"])
@@ -144,7 +153,7 @@ def load_captioner(name: str | Path, encoder: Encoder | None = None, data: Path 
         )
     if not torch.cuda.is_available():
         encoder.to(memory_format=torch.channels_last)  # a processor's convolutions are faster so
-    model = Captioner(encoder, decoder, vocabulary, architecture, profile)
+    model = Captioner(encoder, decoder, vocabulary, architecture, profile, str(variant))
     return model.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""Cross-entropy training of a captioner on a frozen encoder, chosen on validation CIDEr-D."""
+"""Training of a captioner on a frozen encoder, by cross-entropy or another loss, chosen on validation CIDEr-D."""
 
 import logging
 import time
@@ -33,6 +33,7 @@ from capxai_core.training.recipe import Recipe
 
 Weights = Mapping[str, Tensor]  # of the scores of an image's captions, by its name: eq. (14)
 Batch = tuple[Tensor, Tensor, Tensor | None]
+Loss = Callable[[Decoder, Tensor, Tensor, Recipe, Tensor | None], Tensor]
 UNFINISHED = "best-so-far.safetensors"  # what commands load by a profile's name appears when the training has ended
 
 
@@ -45,13 +46,13 @@ class CaptionTraining(L.LightningModule):
         recipe: Recipe,
         references: list[tuple[tuple[str, ...], ...]],
         identity: dict[str, str],
-        plain: float = 0.0,
+        loss: Loss,
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
         average = running_mean(recipe.average)
         self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
-        self.recipe, self.references, self.identity, self.plain = recipe, references, identity, plain
+        self.recipe, self.references, self.identity, self.loss = recipe, references, identity, loss
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
         self.captioner = [captioner]
         self.history: list[dict[str, float]] = []
@@ -59,11 +60,11 @@ class CaptionTraining(L.LightningModule):
         self.hypotheses: list[tuple[str, ...]] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Mean cross-entropy of the next word over all words of the batch, `<pad>` ignored."""
+        """The loss of a batch: by default the mean cross-entropy of the next word over all its words."""
         a, tokens, weights = batch
         # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
         torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
-        loss = caption_loss(self.decoder, a, tokens, self.recipe, weights, self.plain)
+        loss = self.loss(self.decoder, a, tokens, self.recipe, weights)
         self.losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, batch_size=len(tokens))
         return loss
@@ -151,8 +152,8 @@ class Keeper(Callback):
         if score > best:
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
             whole = module.captioner[0]
-            kept = Captioner(whole.encoder, module.judged, whole.vocabulary, whole.architecture, whole.profile)
-            save_captioner(kept, self.folder / UNFINISHED, trained)
+            told = whole.vocabulary, whole.architecture, whole.profile, whole.variant
+            save_captioner(Captioner(whole.encoder, module.judged, *told), self.folder / UNFINISHED, trained)
         write_log(module.history, self.folder)
         with atomic(self.folder / "last.ckpt") as partial:
             trainer.save_checkpoint(partial)
@@ -169,15 +170,17 @@ def train_captioner(
     device: torch.device,
     start: Captioner | None = None,
     weights: Weights | None = None,
-    plain: float = 0.0,
-    weighting: str = "",
+    loss: Loss | None = None,
+    aim: str = "",
     made_by: str = "",
     again: bool = False,
+    variant: str = "",
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
-    start: a captioner to go on from, instead of from nothing; weights and plain: see `caption_loss`; weighting tells
-    them from others. made_by: the command for the model card, where it is not `capxai train`.
+    start: a captioner to go on from, instead of from nothing; weights: see `caption_loss`, which is the loss unless
+    another is given; aim tells these two from others. made_by: the command for the model card, where it is not
+    `capxai train`. variant: see `Captioner`.
 
     Resumes from `folder/last.ckpt` where there is one. again: of another training, it is deleted. Writes into `folder`:
     last.ckpt, log.csv, curves.png, in the end captioner.safetensors (best epoch) with its model card; features go to
@@ -193,7 +196,7 @@ def train_captioner(
     decoder = DECODERS[architecture](encoder.channels, len(vocabulary), recipe.d, recipe.k)
     if start:
         decoder.load_state_dict(start.decoder.state_dict())
-    captioner = Captioner(encoder, decoder, vocabulary, architecture, profile)
+    captioner = Captioner(encoder, decoder, vocabulary, architecture, profile, variant)
     features = FeatureCache(encoder, examples, cache)
     features.fill(device)
     mirrored = FeatureCache(encoder, train, cache, mirrored=True) if recipe.flips else None
@@ -201,13 +204,13 @@ def train_captioner(
         mirrored.fill(device)
 
     identity = {
-        "model": f"{profile}/{architecture}",
+        "model": captioner.name,
         "data": fingerprint(examples),
         "encoder": encoder.fingerprint(),
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
-        "weighting": weighting,
+        "aim": aim,
     }
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, plain)
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss or caption_loss)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -249,7 +252,7 @@ def train_captioner(
     }
     options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {recipe.epochs}"
     command = made_by or f"capxai train {options}"
-    write_card(path, f"{profile}/{architecture}{', tuned' if start else ''}", profile, command, facts)
+    write_card(path, f"{captioner.name}{', tuned' if start else ''}", profile, command, facts)
     return path
 
 
@@ -338,6 +341,18 @@ def caption_loss(
     weights: (n·m, V), which the scores of a caption's words are multiplied by, eq. (14). plain: the share of the loss
     that is taken of the scores as they are.
     """
+    logits, wanted, smoothing = *next_words(model, a, tokens, recipe), recipe.smoothing
+    lengths = (tokens[:, 1:] != PAD).sum(1)
+    weighted = logits if weights is None else logits * weights.repeat_interleave(lengths, 0)
+    loss = F.cross_entropy(weighted.float(), wanted, label_smoothing=smoothing)
+    return loss.lerp(F.cross_entropy(logits.float(), wanted, label_smoothing=smoothing), plain) if plain else loss
+
+
+def next_words(model: Any, a: Tensor, tokens: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Scores (N, V) at each place of the captions, in their order, and the words (N,) that stand there.
+
+    a (n, C, H, W); tokens (n·m, T + 1) as `pad_captions` has them; N words in all, `<end>` included.
+    """
     features = model.encode(a)
     spoken = tokens[:, 1:] != PAD
     places = torch.arange(spoken.numel(), device=a.device).view_as(spoken)
@@ -357,8 +372,4 @@ def caption_loss(
         said.append(places[rows, t][going])
     # Back in the order of captions and words, in which dropout is drawn whatever was left out on the way.
     order = torch.cat(said).argsort()
-    logits = model.fc(F.dropout(torch.cat(fused)[order], recipe.dropout))
-    wanted, smoothing = tokens[:, 1:][spoken], recipe.smoothing
-    weighted = logits if weights is None else logits * weights.repeat_interleave(lengths.flatten(), 0)
-    loss = F.cross_entropy(weighted.float(), wanted, label_smoothing=smoothing)
-    return loss.lerp(F.cross_entropy(logits.float(), wanted, label_smoothing=smoothing), plain) if plain else loss
+    return model.fc(F.dropout(torch.cat(fused)[order], recipe.dropout)), tokens[:, 1:][spoken]

@@ -52,9 +52,7 @@ def write_log(history: Sequence[dict[str, float]], folder: Path) -> None:
     with atomic(folder / "log.csv") as partial:
         table.to_csv(partial, index=False)
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    for ax, column, label in zip(
-        axes, ("loss", "cider"), ("cross-entropy per word", "validation CIDEr-D"), strict=True
-    ):
+    for ax, column, label in zip(axes, ("loss", "cider"), ("loss", "validation CIDEr-D"), strict=True):
         sns.lineplot(table, x="epoch", y=column, marker="o", ax=ax)
         ax.set(ylabel=label)
     with atomic(folder / "curves.png") as partial:

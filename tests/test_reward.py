@@ -1,0 +1,131 @@
+"""Training for a reward: that it is the field's CIDEr-D, that its gradient is right, that it is earned."""
+
+import pytest
+import torch
+from pycocoevalcap.cider.cider import Cider
+from small import captioner, picture
+from test_training import CPU, EXAMPLES, RECIPE, last_weights, train
+
+from capxai_core.data.vocabulary import END, PAD, START, UNK
+from capxai_core.errors import ModelError
+from capxai_core.models.captioner import load_captioner
+from capxai_core.models.search import MAX_WORDS
+from capxai_core.training import captioning
+from capxai_core.training.captioning import pad_captions
+from capxai_core.training.recipe import Recipe
+from capxai_core.training.reward import REWARDED, Reward, sample, train_for_reward
+
+STILL = Recipe(dropout=0, embedding_dropout=0)
+
+
+def world(seed=1, n=3, m=4):
+    """A captioner, what it sees in n pictures, and m references of each, one with a word that it does not know."""
+    model = captioner(seed)
+    a = torch.cat([model.see(picture(i)) for i in range(n)])
+    dice = torch.Generator().manual_seed(seed)
+    words = [model.vocabulary.words[i] for i in torch.randint(4, len(model.vocabulary), (200,), generator=dice)]
+    references = [[tuple(words[7 * i + 5 * j : 7 * i + 6 * j + 3]) for j in range(m)] for i in range(n)]
+    references[0][0] = (*references[0][0], "unheard-of")
+    tokens = pad_captions([[*model.vocabulary.encode(c), END] for captions in references for c in captions])
+    return model, a, references, tokens, Reward.of(model.vocabulary, references)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_reward_is_the_cider_d_of_the_field(seed):
+    model, a, references, tokens, reward = world(seed)
+    torch.manual_seed(seed)
+    drawn = sample(model.decoder, a, 4)
+    drawn[5, : tokens.shape[1]], drawn[5, tokens.shape[1] :] = tokens[5, : drawn.shape[1]], PAD  # one that fits
+    found = reward.score(drawn, tokens, 3)
+    truth = {i: [" ".join(c) + " <end>" for c in captions] for i, captions in enumerate(references)}
+    for j in range(4):
+        said = [
+            model.vocabulary.decode(t for t in drawn[4 * i + j].tolist() if t not in (PAD, START)) for i in range(3)
+        ]
+        _, wanted = Cider().compute_score(truth, {i: [" ".join(c)] for i, c in enumerate(said)})
+        assert found[:, j].tolist() == pytest.approx(wanted.tolist(), rel=1e-6)
+    assert found[1, 1] == found.max() > 1
+
+
+def test_saying_unknown_earns_nothing():
+    model, _, _, _, _ = world()
+    known = model.vocabulary.words[4]
+    reward = Reward.of(model.vocabulary, [[(known, "unheard-of")], [(known,)], [(known,)]])
+    told = pad_captions([[UNK, END], [9, END]])
+    tokens = pad_captions([[4, UNK, END]] * 2)
+    unknown, other = reward.score(told, tokens, 1)[0]
+    assert unknown == other
+
+
+def test_captions_are_drawn_with_the_probability_they_have():
+    model, a, _, _, _ = world()
+    torch.manual_seed(0)
+    drawn = sample(model.decoder, a[:1], 4000)
+    assert (drawn[:, 0] == START).all() and drawn.shape[1] <= MAX_WORDS + 2
+    words = drawn[:, 1:]
+    ends = (words == END).int()
+    assert (ends.sum(1) == 1).all() and ((words == PAD) == (ends.cumsum(1) - ends > 0)).all() and (words != START).all()
+    logits = model.decoder.fc(model.unroll(a[:1], model.embed([])).fused[0, 0])
+    p = torch.softmax(logits.index_fill(0, torch.tensor([PAD, START]), -torch.inf), 0)
+    found = torch.bincount(words[:, 0], minlength=len(p)) / 4000
+    assert ((found - p).abs() <= 5 * (p * (1 - p) / 4000).sqrt() + 1e-9).all()
+
+
+def test_its_gradient_is_that_of_better_than_the_others():
+    model, a, _, tokens, reward = world()
+    model.decoder.requires_grad_(True)
+    torch.manual_seed(5)
+    loss = reward(model.decoder, a, tokens, STILL)
+    loss.backward()
+    found = {name: p.grad.clone() for name, p in model.decoder.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    torch.manual_seed(5)
+    drawn = sample(model.decoder, a, 4)
+    rewards = reward.score(drawn, tokens, 3)
+    assert loss.item() == pytest.approx(-rewards.mean().item(), rel=1e-6)
+    for i in range(3):
+        for j in range(4):
+            ids = [t for t in drawn[4 * i + j].tolist() if t not in (PAD, START)]
+            embedded = model.decoder.embedding(torch.tensor([[START, *ids[:-1]]]))
+            logits = model.decoder.fc(model.unroll(a[i : i + 1], embedded).fused[0])
+            log_p = torch.log_softmax(logits.index_fill(1, torch.tensor([PAD, START]), -torch.inf), 1)
+            others = (rewards[i].sum() - rewards[i, j]) / 3
+            (-(rewards[i, j] - others) / 12 * log_p[range(len(ids)), ids].sum()).backward()
+    wanted = {name: p.grad for name, p in model.decoder.named_parameters() if p.grad is not None}
+    assert found.keys() == wanted.keys() and max(float(g.abs().max()) for g in wanted.values()) > 1e-3
+    assert all(torch.allclose(found[name], g, rtol=1e-4, atol=1e-6) for name, g in wanted.items())
+
+
+def further(folder, encoder, **changes):
+    recipe = RECIPE.model_copy(update=REWARDED | {"lr": 3e-3, "captions": 4} | changes)
+    return train_for_reward("grid_td", "test", encoder, EXAMPLES, recipe, folder, folder / "features", CPU)
+
+
+def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, encoder = train(tmp_path / "runs" / "test" / "grid_td", epochs=1)
+    made = load_captioner(further(tmp_path / "whole", encoder), encoder)
+    assert made.name == "test/grid_td_cider" and made.architecture == "grid_td"
+    history = torch.load(tmp_path / "whole" / "last.ckpt", weights_only=True)["capxai"]["history"]
+    assert history[-1]["loss"] < history[0]["loss"] < 0  # minus the mean reward
+
+    def power_cut(self, batch, i):
+        if self.current_epoch == 1 and i == 3:
+            raise KeyboardInterrupt
+        return step(self, batch, i)
+
+    step = captioning.CaptionTraining.training_step
+    monkeypatch.setattr(captioning.CaptionTraining, "training_step", power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        further(tmp_path / "cut", encoder)
+    monkeypatch.setattr(captioning.CaptionTraining, "training_step", step)
+    again = further(tmp_path / "cut", encoder)
+    whole, cut = last_weights(tmp_path / "whole"), last_weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    card = (tmp_path / "cut" / "captioner.md").read_text()
+    assert again.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
+    assert "capxai train --profile test --model grid_td --reward --seed 1 --epochs 3" in card
+
+    train(tmp_path / "runs" / "test" / "grid_td", epochs=1, seed=2, again=True)  # another start
+    with pytest.raises(ModelError, match="another aim"):
+        further(tmp_path / "cut", encoder)
