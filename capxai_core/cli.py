@@ -63,11 +63,14 @@ def train(
     profile: Annotated[str, typer.Option(help="What to train on: scenes, flickr8k …")] = "scenes",
     model: Annotated[str, typer.Option(help="adaptive, grid_td, or encoder (scenes only).")] = "grid_td",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for weights, log and checkpoint; default: runs/PROFILE/MODEL.")
+        Path | None,
+        typer.Option(
+            help="Folder for weights, log and checkpoint; default: runs/PROFILE/MODEL, with --reward …_cider."
+        ),
     ] = None,
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order and dropout.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order, what is drawn.")] = 1,
     reward: Annotated[
         bool, typer.Option("--reward", help="Go on from the trained model with CIDEr-D of its captions as reward.")
     ] = False,
@@ -82,6 +85,8 @@ def train(
     from capxai_core.training.reward import REWARDED, train_for_reward
 
     chosen = find_profile(profile)
+    if reward and model not in DECODERS:
+        raise RequestError(f"--reward is for captioners: {', '.join(DECODERS)}; not '{model}'")
     if model == "encoder":
         if profile != "scenes":
             raise RequestError(f"profile '{profile}' uses VGG16 as it is; only 'scenes' has an encoder to train")
@@ -96,7 +101,6 @@ def train(
     folder = out or Path("runs") / profile / (f"{model}_cider" if reward else model)
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
-    folder.mkdir(parents=True, exist_ok=True)
     trained = train_for_reward if reward else train_captioner
     print(trained(model, profile, encoder, examples, recipe, folder, cache, accelerator(), again=again))
 
@@ -174,14 +178,15 @@ def evaluate(
 def quality(
     model: Annotated[str, typer.Option(help="profile/model, e.g. flickr8k/grid_td.")] = "scenes/grid_td",
     split: Annotated[str, typer.Option(help="val, on which models are chosen, or test.")] = "val",
-    against: Annotated[str, typer.Option(help="Another of its models, to compare it with image by image.")] = "",
+    against: Annotated[str, typer.Option(help="Another model of the profile, compared on the same images.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for results, by profile and model.")] = Path("results"),
     data: DataOption = None,
 ) -> None:
     """The caption metrics of table I on a whole split."""
     from capxai_core.pipeline.quality import caption_quality
 
-    print(caption_quality(model, split, data, out, against).to_string(index=False))
+    for table in caption_quality(model, split, data, out, against):
+        print(table.to_string(index=False))
 
 
 @app.command()

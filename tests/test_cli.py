@@ -80,6 +80,7 @@ def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene
         (("train", "--profile", "flickr8k"), "set CAPXAI_DATA"),
         (("train", "--profile", "flickr8k", "--data", "{empty}"), "no such folder of images"),
         (("train", "--profile", "flickr8k", "--model", "encoder"), "only 'scenes' has an encoder"),
+        (("train", "--model", "encoder", "--reward"), "--reward is for captioners: adaptive, grid_td; not 'encoder'"),
         (("train", "--out", "{scene}"), "File exists"),
         (("run", "99_nothing"), "99_nothing"),
         (("run", "-p", "speed", "1"), "speed"),

@@ -18,7 +18,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_quality_is_that_of_the_models_own_captions_and_is_kept(few: None, tmp_path: Path) -> None:
-    table = caption_quality("scenes/adaptive", "val", results=tmp_path)
+    (table,) = caption_quality("scenes/adaptive", "val", results=tmp_path)
     examples, model = cx.load_scenes("val", 5), cx.load_captioner("scenes/adaptive")
     own = caption_metrics([e.captions for e in examples], list(cx.say(model, examples)))
     pd.testing.assert_frame_equal(table, own)
@@ -46,11 +46,17 @@ def test_two_models_are_compared_image_by_image(few: None, tmp_path: Path) -> No
     words = table[table["measure"].eq("words") & table["arm"].eq("adaptive_lrp")].set_index("against", drop=False)
     assert words["value"].tolist() == pytest.approx([after, after - before]) and words["n"].tolist() == [5, 5]
     made = json.loads((tmp_path / "scenes" / "adaptive_lrp" / "quality.json").read_text())
-    assert made["against"]["model"] == "scenes/adaptive"
+    assert made["against"]["val"]["model"] == "scenes/adaptive"
 
     caption_quality("scenes/adaptive", "val", results=tmp_path, against="scenes/adaptive")
     itself = pd.read_csv(tmp_path / "scenes" / "adaptive" / "quality_against_val.csv").query("against == 'pretrained'")
     assert len(itself) > 5 and not itself.dropna(subset="value")[["value", "low", "high"]].to_numpy().any()
+
+
+def test_a_model_to_compare_with_that_is_not_there_is_refused_first(few: None, tmp_path: Path) -> None:
+    with pytest.raises(cx.ModelError, match="no captioner 'scenes/adaptiv'"):
+        caption_quality("scenes/adaptive", "val", results=tmp_path, against="scenes/adaptiv")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:

@@ -104,13 +104,13 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "check data",
         "train adaptive",
         "train grid_td",
-        "train grid_td_cider",
+        "reward grid_td",
         "quality adaptive",
         "quality grid_td",
         "quality grid_td_cider",
         "evaluate adaptive",
         "evaluate grid_td",
-        "evaluate grid_td_cider",
+        "evaluate once grid_td_cider",
         "photographs adaptive",
         "photographs grid_td",
         "photographs grid_td_cider",
@@ -121,7 +121,7 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
     told = {s.name: " ".join(s.command) for s in steps}
     evaluation = "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --bfloat16 --again --jobs 3"
     assert told["evaluate adaptive"].endswith(evaluation)
-    assert told["train grid_td_cider"].endswith("train --profile flickr8k --model grid_td --reward")
+    assert told["reward grid_td"].endswith("train --profile flickr8k --model grid_td --reward --again")
     compared = "--split test --model flickr8k/grid_td_cider --against flickr8k/grid_td"
     assert told["quality grid_td_cider"].endswith(compared)
     tuned = "tune --profile flickr8k --model adaptive --variants 1 --maps 256 --epochs 1 --again --jobs 3"

@@ -19,14 +19,22 @@ STILL = Recipe(dropout=0, embedding_dropout=0)
 
 
 def world(seed=1, n=3, m=4):
-    """A captioner, what it sees in n pictures, and m references of each, one with a word that it does not know."""
+    """A captioner that now and then ends, what it sees in n pictures, and m references of each.
+
+    Each picture has a word of its own that the captioner does not know, and one reference is longer than it can say.
+    """
     model = captioner(seed)
+    with torch.no_grad():
+        model.decoder.fc.weight *= 0.05
+        model.decoder.fc.bias[END], model.decoder.fc.bias[4:9] = 1.2, 2
     a = torch.cat([model.see(picture(i)) for i in range(n)])
     dice = torch.Generator().manual_seed(seed)
-    words = [model.vocabulary.words[i] for i in torch.randint(4, len(model.vocabulary), (200,), generator=dice)]
+    words = [model.vocabulary.words[i] for i in torch.randint(4, 9, (200,), generator=dice)]
     references = [[tuple(words[7 * i + 5 * j : 7 * i + 6 * j + 3]) for j in range(m)] for i in range(n)]
-    references[0][0] = (*references[0][0], "unheard-of")
-    tokens = pad_captions([[*model.vocabulary.encode(c), END] for captions in references for c in captions])
+    for i in range(n):
+        references[i][0] = (*references[i][0], f"unheard-of-{i}")
+    references[1][3] = tuple(words[50:75])
+    tokens = pad_captions([[*model.vocabulary.encode(c), END][: MAX_WORDS + 1] for of in references for c in of])
     return model, a, references, tokens, Reward.of(model.vocabulary, references)
 
 
@@ -37,11 +45,10 @@ def test_the_reward_is_the_cider_d_of_the_field(seed):
     drawn = sample(model.decoder, a, 4)
     drawn[5, : tokens.shape[1]], drawn[5, tokens.shape[1] :] = tokens[5, : drawn.shape[1]], PAD  # one that fits
     found = reward.score(drawn, tokens, 3)
-    truth = {i: [" ".join(c) + " <end>" for c in captions] for i, captions in enumerate(references)}
+    truth = {i: [" ".join([*c, "<end>"][: MAX_WORDS + 1]) for c in of] for i, of in enumerate(references)}
     for j in range(4):
-        said = [
-            model.vocabulary.decode(t for t in drawn[4 * i + j].tolist() if t not in (PAD, START)) for i in range(3)
-        ]
+        rows = drawn[j::4].tolist()
+        said = [model.vocabulary.decode(t for t in row if t not in (PAD, START)) for row in rows]
         _, wanted = Cider().compute_score(truth, {i: [" ".join(c)] for i, c in enumerate(said)})
         assert found[:, j].tolist() == pytest.approx(wanted.tolist(), rel=1e-6)
     assert found[1, 1] == found.max() > 1
@@ -51,6 +58,7 @@ def test_saying_unknown_earns_nothing():
     model, _, _, _, _ = world()
     known = model.vocabulary.words[4]
     reward = Reward.of(model.vocabulary, [[(known, "unheard-of")], [(known,)], [(known,)]])
+    assert not any("<other>" in ngram for ngram in reward.frequency)
     told = pad_captions([[UNK, END], [9, END]])
     tokens = pad_captions([[4, UNK, END]] * 2)
     unknown, other = reward.score(told, tokens, 1)[0]
@@ -64,6 +72,7 @@ def test_captions_are_drawn_with_the_probability_they_have():
     assert (drawn[:, 0] == START).all() and drawn.shape[1] <= MAX_WORDS + 2
     words = drawn[:, 1:]
     ends = (words == END).int()
+    assert len(set(lengths := (words != PAD).sum(1).tolist())) == max(lengths) == MAX_WORDS + 1
     assert (ends.sum(1) == 1).all() and ((words == PAD) == (ends.cumsum(1) - ends > 0)).all() and (words != START).all()
     logits = model.decoder.fc(model.unroll(a[:1], model.embed([])).fused[0, 0])
     p = torch.softmax(logits.index_fill(0, torch.tensor([PAD, START]), -torch.inf), 0)
@@ -71,18 +80,20 @@ def test_captions_are_drawn_with_the_probability_they_have():
     assert ((found - p).abs() <= 5 * (p * (1 - p) / 4000).sqrt() + 1e-9).all()
 
 
-def test_its_gradient_is_that_of_better_than_the_others():
+def test_its_gradient_is_that_of_better_than_the_others(seed=1):
     model, a, _, tokens, reward = world()
     model.decoder.requires_grad_(True)
-    torch.manual_seed(5)
+    torch.manual_seed(seed)
     loss = reward(model.decoder, a, tokens, STILL)
     loss.backward()
     found = {name: p.grad.clone() for name, p in model.decoder.named_parameters() if p.grad is not None}
     model.zero_grad()
-    torch.manual_seed(5)
+    torch.manual_seed(seed)
     drawn = sample(model.decoder, a, 4)
     rewards = reward.score(drawn, tokens, 3)
-    assert loss.item() == pytest.approx(-rewards.mean().item(), rel=1e-6)
+    assert loss.item() == pytest.approx(-rewards.mean().item(), rel=1e-6) and rewards.std() > 0.01
+    lengths = (drawn[:, 1:] != PAD).sum(1).tolist()
+    assert len(set(lengths)) > 4 and max(lengths) == MAX_WORDS + 1
     for i in range(3):
         for j in range(4):
             ids = [t for t in drawn[4 * i + j].tolist() if t not in (PAD, START)]
@@ -90,10 +101,19 @@ def test_its_gradient_is_that_of_better_than_the_others():
             logits = model.decoder.fc(model.unroll(a[i : i + 1], embedded).fused[0])
             log_p = torch.log_softmax(logits.index_fill(1, torch.tensor([PAD, START]), -torch.inf), 1)
             others = (rewards[i].sum() - rewards[i, j]) / 3
-            (-(rewards[i, j] - others) / 12 * log_p[range(len(ids)), ids].sum()).backward()
+            chosen = ids[:MAX_WORDS]  # what follows was forced
+            (-(rewards[i, j] - others) / 12 * log_p[range(len(chosen)), chosen].sum()).backward()
     wanted = {name: p.grad for name, p in model.decoder.named_parameters() if p.grad is not None}
     assert found.keys() == wanted.keys() and max(float(g.abs().max()) for g in wanted.values()) > 1e-3
     assert all(torch.allclose(found[name], g, rtol=1e-4, atol=1e-6) for name, g in wanted.items())
+
+
+def test_in_half_precision_every_weight_learns():
+    model, a, _, tokens, reward = world()
+    model.float().decoder.requires_grad_(True)
+    with torch.autocast("cpu", torch.bfloat16):
+        reward(model.decoder, a.float(), tokens, STILL).backward()
+    assert all(p.grad is not None and p.grad.any() for p in model.decoder.parameters())
 
 
 def further(folder, encoder, **changes):
@@ -127,5 +147,5 @@ def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp
     assert "capxai train --profile test --model grid_td --reward --seed 1 --epochs 3" in card
 
     train(tmp_path / "runs" / "test" / "grid_td", epochs=1, seed=2, again=True)  # another start
-    with pytest.raises(ModelError, match="another aim"):
+    with pytest.raises(ModelError, match="another weighting"):
         further(tmp_path / "cut", encoder)

@@ -17,39 +17,47 @@ from capxai_core.pipeline.profiles import find_profile
 
 def caption_quality(
     name: str, split: str, data: Path | None = None, results: Path = Path("results"), against: str = ""
-) -> pd.DataFrame:
+) -> list[pd.DataFrame]:
     """Table I of `profile/model` on a split of its own profile, with a beam of 3; also `quality_<split>.csv`.
 
-    against: another model of the profile; `quality_against_<split>.csv` then has the measures of `tuning_table` (words
-    made up, clothes, scores) of both, and how this one differs from that, image by image. `quality.json` beside them
-    tells the weights and how they were trained. `RequestError` for a split that is not there.
+    against: another model of the profile. A second table, `quality_against_<split>.csv`, then has the measures of
+    `tuning_table` (words made up, clothes, scores) of both, the other as the arm `pretrained`, and by how much this one
+    differs from it on the same images. `quality.json` beside them tells the weights and how they were trained.
+    `RequestError` for a split that is not there, or a model of another profile.
     """
-    profile, _, architecture = name.partition("/")
+    profile, _, own = name.partition("/")
     weights = find_weights(name)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
+    other = load_captioner(against, model.encoder).to(accelerator()) if against else model
+    if other.profile != profile:
+        raise RequestError(f"'{against}' is of the profile '{other.profile}', not of '{profile}' as '{name}' is")
     examples = chosen.examples(chosen.root(data))
     judged = [e for e in examples if e.split == split]
     if not judged:
         known = ", ".join(sorted({e.split for e in examples}))
         raise RequestError(f"'{profile}' has no split '{split}'; it has {known}")
     said = list(say(model, judged))
-    table = caption_metrics([e.captions for e in judged], said)
-    folder = results / profile / architecture
+    tables = {f"quality_{split}": caption_metrics([e.captions for e in judged], said)}
+    folder = results / profile / own
     made = folder / "quality.json"
     facts = read_facts(made)
-    if facts.get("weights") != digest:
+    if facts.get("weights") != _digest(weights):
         facts = {}
         for old in folder.glob("quality_*.csv"):
             old.unlink()
-    write_table(table, folder / f"quality_{split}.csv")
-    facts |= {"model": name, "weights": digest, "trained": read_metadata(weights, "captioner")["trained"]}
+    facts |= {"model": name, "weights": _digest(weights), "trained": read_metadata(weights, "captioner")["trained"]}
     if against:
-        other = load_captioner(against, model.encoder).to(accelerator())
         words = clothing_words(profile), object_words(profile)
-        arms = {"pretrained": list(say(other, judged)), architecture: said}
+        arms = {"pretrained": list(say(other, judged)), own: said}
         rows = [pd.DataFrame(tuning_rows(judged, of, *words)).assign(arm=arm, seed=0) for arm, of in arms.items()]
-        write_table(tuning_table(pd.concat(rows)), folder / f"quality_against_{split}.csv")
-        facts["against"] = {"model": against, "weights": hashlib.sha256(find_weights(against).read_bytes()).hexdigest()}
+        tables[f"quality_against_{split}"] = tuning_table(pd.concat(rows))
+        of = {"model": against, "weights": _digest(find_weights(against))}
+        facts["against"] = facts.get("against", {}) | {split: of}
+    for table in tables:
+        write_table(tables[table], folder / f"{table}.csv")
     write_facts(facts, made)
-    return table
+    return list(tables.values())
+
+
+def _digest(weights: Path) -> str:
+    return hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -19,9 +19,11 @@ from capxai_core.files import write_facts
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.notebooks import find_chapters
 from capxai_core.pipeline.profiles import data_root, find_profile
+from capxai_core.training.reward import VARIANT
 
 INTERRUPTED = 130
-REWARDED, FURTHER = "grid_td", "grid_td_cider"  # the captioner that goes on for a reward, and what it becomes
+GOES_ON = "grid_td"  # the captioner that is trained on for a reward
+FURTHER = f"{GOES_ON}_{VARIANT}"
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
 # explained by all fast methods, one looked at many times (in bfloat16), one tuned on, and a chapter. The encoder of
 # `scenes` takes that part of it.
@@ -55,15 +57,15 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
     if profile.needs_data:
         steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
-        steps += [("train", FURTHER, ("train", *on, "--model", REWARDED, "--reward"), TRAINED * listed / 2)]
+        steps += [("reward", GOES_ON, ("train", *on, "--model", GOES_ON, "--reward", "--again"), TRAINED * listed)]
         judged = ("quality", "--split", "test", "--model")
         steps += [("quality", m, (*judged, f"{name}/{m}"), 3.0) for m in DECODERS]
-        steps += [("quality", FURTHER, (*judged, f"{name}/{FURTHER}", "--against", f"{name}/{REWARDED}"), 6.0)]
+        steps += [("quality", FURTHER, (*judged, f"{name}/{FURTHER}", "--against", f"{name}/{GOES_ON}"), 6.0)]
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         fast = ("--n", str(n), "--subset", "0", "--again", *several)
-        steps += [("evaluate", FURTHER, ("evaluate", *on, "--model", FURTHER, *fast), EXPLAINED * n)]
+        steps += [("evaluate once", FURTHER, ("evaluate", *on, "--model", FURTHER, *fast), EXPLAINED * n)]
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in (*DECODERS, FURTHER)]
         tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", "--again")
         steps += [("tune", "adaptive", (*tuned, *several), TUNED * listed)]

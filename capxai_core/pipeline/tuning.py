@@ -103,7 +103,7 @@ def tune(
     few = explained_training_set(model, train[:maps], mapped, provenance, True, jobs, again) if maps else words
     asked = {"seeds": seeds, "variants": variants, "maps": maps, "epochs": epochs if variants else 0}
     options = "".join(f" --{option} {n}" for option, n in asked.items() if n)
-    command = f"capxai tune --profile {model.profile} --model {model.architecture}{options}"
+    command = f"capxai tune --profile {model.profile} --model {model.name.partition('/')[2]}{options}"
     shared = _Shared(model, examples, test, seen_of(model, test, runs), recipe, cache, runs, provenance, command, again)
     tasks = [
         partial(shared.tuned, of, name, weighting, seed, last)
@@ -203,9 +203,19 @@ class _Shared:
             changes = {"epochs": 1, "lr": self.recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
             recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
             start = model.architecture, model.profile, model.encoder, self.examples, recipe
-            m, loss = weights_of(words, weighting, len(model.vocabulary)), partial(caption_loss, plain=weighting.plain)
-            aim = m, loss, describe(weighting, words)
-            path = train_captioner(*start, folder, self.cache, accelerator(), model, *aim, made_by, self.again)
+            path = train_captioner(
+                *start,
+                folder,
+                self.cache,
+                accelerator(),
+                model,
+                weights_of(words, weighting, len(model.vocabulary)),
+                partial(caption_loss, plain=weighting.plain),
+                describe(weighting, words),
+                made_by,
+                self.again,
+                self.model.variant,
+            )
             model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)

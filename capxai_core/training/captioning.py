@@ -62,7 +62,7 @@ class CaptionTraining(L.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The loss of a batch: by default the mean cross-entropy of the next word over all its words."""
         a, tokens, weights = batch
-        # Dropout follows from seed and step alone, so that a resumed run repeats an unbroken one.
+        # What is drawn follows from seed and step alone, so that a resumed run repeats an unbroken one.
         torch.manual_seed(self.recipe.seed * 1_000_000 + self.global_step)
         loss = self.loss(self.decoder, a, tokens, self.recipe, weights)
         self.losses.append(loss.detach())
@@ -151,6 +151,7 @@ class Keeper(Callback):
         print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
         if score > best:
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
+            trained |= {"aim": module.identity["weighting"]} if module.identity["weighting"] else {}
             whole = module.captioner[0]
             told = whole.vocabulary, whole.architecture, whole.profile, whole.variant
             save_captioner(Captioner(whole.encoder, module.judged, *told), self.folder / UNFINISHED, trained)
@@ -190,6 +191,7 @@ def train_captioner(
     judged = [e for e in examples if e.split == "val"][: recipe.val_images]
     if not train or not judged:
         raise DataError("training needs images in both the 'train' and the 'val' split")
+    folder.mkdir(parents=True, exist_ok=True)
     known = start.vocabulary if start else None
     vocabulary = known or Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
     torch.manual_seed(recipe.seed)
@@ -208,12 +210,11 @@ def train_captioner(
         "data": fingerprint(examples),
         "encoder": encoder.fingerprint(),
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
-        "aim": aim,
+        "weighting": aim,
     }
     module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss or caption_loss)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
-    folder.mkdir(parents=True, exist_ok=True)
     quiet_lightning()
     trainer = L.Trainer(
         accelerator=device.type,
@@ -249,7 +250,7 @@ def train_captioner(
         "data": identity["data"],
         "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
-    }
+    } | ({"aim": aim} if aim else {})
     options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {recipe.epochs}"
     command = made_by or f"capxai train {options}"
     write_card(path, f"{captioner.name}{', tuned' if start else ''}", profile, command, facts)

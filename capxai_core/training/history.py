@@ -13,8 +13,8 @@ from capxai_core.training.recipe import Recipe
 def read_history(checkpoint: Path, identity: dict[str, str], again: bool = False) -> list[dict[str, float]]:
     """What an interrupted run did so far, nothing where there is no checkpoint.
 
-    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder or recipe; that is
-    deleted `again`.
+    `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder, recipe or
+    weighting (of what the loss is made: weights, reward, start); that is deleted `again`.
     """
     if not checkpoint.is_file():
         return []

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, UNK, Vocabulary
+from capxai_core.errors import RequestError
 from capxai_core.models.captioner import find_weights, load_captioner
 from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import Encoder
@@ -21,9 +22,12 @@ from capxai_core.models.search import MAX_WORDS
 from capxai_core.training.captioning import next_words, train_captioner
 from capxai_core.training.recipe import Recipe
 
-# What a recipe becomes; the gradient is of the captioner that is searched, which drops nothing out.
-REWARDED = {"epochs": 3, "lr": 1e-4, "dropout": 0.0, "embedding_dropout": 0.0, "weight_decay": 0.0, "flips": False}
+# What a recipe becomes. Captions are drawn from the captioner as it is searched, with nothing dropped out; that its
+# targets are captions of its own stands in for what flips, decay and smoothing are against.
+REWARDED = {"epochs": 3, "lr": 1e-4, "dropout": 0.0, "embedding_dropout": 0.0, "weight_decay": 0.0, "smoothing": 0.0,
+            "flips": False}  # fmt: skip
 UNMATCHED = "<other>"  # a reference's word that the captioner does not know; `<unk>` is not to be rewarded for it
+VARIANT = "cider"
 
 
 class _Scorer(CiderScorer):  # type: ignore[misc]
@@ -39,13 +43,14 @@ class _Scorer(CiderScorer):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Reward:
-    """A `Loss` that is minus the mean CIDEr-D of captions drawn from the captioner, or its gradient would be.
+    """A `Loss` whose value is minus the mean CIDEr-D of captions drawn from the captioner, its gradient the expected.
 
     Self-critical training (Rennie et al. 2017); the baseline of each caption is the mean of the image's others (Luo
-    2020). As many are drawn of an image as it has references in the batch, and judged by these. `<end>` is a word like
-    others here, or it would pay to break off in mid-sentence.
+    2020). As many are drawn of an image as it has references in the batch, and judged by these, both cut after
+    `MAX_WORDS` words. `<end>` is a word like others here, or it would pay to break off in mid-sentence.
 
-    frequency: in how many of the training `images` a reference has an n-gram.
+    frequency: in how many of the training `images` a reference has an n-gram; a word the captioner does not know
+    counts as one that no other image has.
     """
 
     vocabulary: Vocabulary
@@ -58,26 +63,30 @@ class Reward:
         frequency = Counter[tuple[str, ...]]()
         for captions in references:
             ids = [[*vocabulary.encode(caption), END][: MAX_WORDS + 1] for caption in captions]
-            frequency.update({ngram for cooked in cook_refs(_texts(vocabulary, ids, UNMATCHED)) for ngram in cooked})
+            cooked = cook_refs(_texts(vocabulary, ids, UNMATCHED))
+            frequency.update({ngram for counts in cooked for ngram in counts if UNMATCHED not in ngram})
         return cls(vocabulary, frequency, len(references))
 
     def __call__(self, model: Decoder, a: Tensor, tokens: Tensor, recipe: Recipe, _: Tensor | None = None) -> Tensor:
         """a (n, C, H, W), tokens (n·m, T + 1) with m ≥ 2 → scalar."""
         drawn = sample(model, a, len(tokens) // len(a))
+        torch.clear_autocast_cache()  # or weights cast without a gradient, in sampling, could be taken for the others
         rewards = self.score(drawn, tokens, len(a)).to(a.device)
         others = (rewards.sum(1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
         logits, said = next_words(model, a, drawn, recipe)
         surprise = F.cross_entropy(sayable(logits.float()), said, reduction="none")
-        better = (rewards - others).flatten().repeat_interleave((drawn[:, 1:] != PAD).sum(1))
-        guide = (surprise * better).sum() / len(drawn)
+        spoken = drawn[:, 1:] != PAD
+        chosen = spoken.cumsum(1)[spoken] <= MAX_WORDS  # the `<end>` after these was forced
+        better = (rewards - others).flatten().repeat_interleave(spoken.sum(1))
+        guide = (surprise * better * chosen).sum() / len(drawn)
         return guide - guide.detach() - rewards.mean()
 
     def score(self, drawn: Tensor, tokens: Tensor, n: int) -> Tensor:
         """CIDEr-D (n, m) of the m captions drawn of each of n images; both (n·m, ·) begin with `<start>`."""
         scorer, m = _Scorer(self.frequency, self.images), len(drawn) // n
-        references = _texts(self.vocabulary, tokens[:, 1:].tolist(), UNMATCHED)
+        references = cook_refs(_texts(self.vocabulary, tokens[:, 1:].tolist(), UNMATCHED))
         scorer.ctest = [cook_test(text) for text in _texts(self.vocabulary, drawn[:, 1:].tolist())]
-        scorer.crefs = [cook_refs(references[i * m : (i + 1) * m]) for i in range(n) for _ in range(m)]
+        scorer.crefs = [references[k - k % m : k - k % m + m] for k in range(n * m)]
         return torch.tensor(scorer.compute_cider(), dtype=torch.float32).view(n, m)
 
 
@@ -93,13 +102,30 @@ def train_for_reward(
     again: bool = False,
 ) -> Path:
     """`train_captioner` with `Reward`, from `profile/architecture`, trained here or shipped, to its variant `cider`."""
+    if recipe.captions < 2:
+        raise RequestError("a reward needs two captions an image or more: each is compared with the others")
     name = f"{profile}/{architecture}"
-    start, weights = load_captioner(name, encoder), hashlib.sha256(find_weights(name).read_bytes()).hexdigest()
+    start, path = load_captioner(name, encoder), find_weights(name)
+    print(f"goes on from {path}")
+    weights = hashlib.sha256(path.read_bytes()).hexdigest()
     reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"])
-    aim = f"CIDEr-D as reward, from {name} ({weights[:12]}…)"
-    command = f"capxai train --profile {profile} --model {architecture} --reward --seed {recipe.seed}"
-    further = start, None, reward, aim, f"{command} --epochs {recipe.epochs}", again, "cider"
-    return train_captioner(architecture, profile, encoder, examples, recipe, folder, cache, device, *further)
+    options = f"--profile {profile} --model {architecture} --reward --seed {recipe.seed} --epochs {recipe.epochs}"
+    return train_captioner(
+        architecture,
+        profile,
+        encoder,
+        examples,
+        recipe,
+        folder,
+        cache,
+        device,
+        start,
+        loss=reward,
+        aim=f"CIDEr-D as reward, from {name} ({weights[:12]}…)",
+        made_by=f"capxai train {options}",
+        again=again,
+        variant=VARIANT,
+    )
 
 
 @torch.no_grad()
