@@ -94,7 +94,9 @@ Markdown("\n\n".join(parts))
 # - **Scores weighted by explanations move a captioner, but not by what they say of its objects.** The drawn scenes'
 #   captioner makes up less, by saying less; where function words have no weights nothing of that is left
 #   ([](4c_improving)). The photographs' does not move when pushed as hard, gets worse in its habit when pushed harder,
-#   and better with the same weights turned round ([](improving_on_photographs)).
+#   and better with the same weights turned round ([](improving_on_photographs)). A plain reward, which asks no
+#   explanation, makes up fewer shirts and fewer other things, by captions that are shorter and score higher
+#   ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
 #   weights are shuffled ([](sanity_checks)).

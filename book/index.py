@@ -105,10 +105,10 @@ view
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
 # then. Two things take longer and come with the project: tuned models, and the results on photographs. The
-# chapters follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs) and
-# [improving on them](improving_on_photographs), [what really causes a word](true_causes), [checks of the
-# methods](sanity_checks), [the ledger](ledger) of all claims, and how to explain [your own picture](your_own_image) or
-# [your own captioner](own_captioner).
+# chapters follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs),
+# [improving on them](improving_on_photographs) and [what a reward does](rewarded), [what really causes a
+# word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims, and how to explain
+# [your own picture](your_own_image) or [your own captioner](own_captioner).
 #
 # ## Three ways to use it
 #

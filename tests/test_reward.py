@@ -11,7 +11,7 @@ from capxai_core.errors import ModelError
 from capxai_core.models.captioner import load_captioner
 from capxai_core.models.search import MAX_WORDS
 from capxai_core.training import captioning
-from capxai_core.training.captioning import pad_captions
+from capxai_core.training.captioning import pad_captions, running_mean
 from capxai_core.training.recipe import Recipe
 from capxai_core.training.reward import REWARDED, Reward, sample, train_for_reward
 
@@ -116,6 +116,13 @@ def test_in_half_precision_every_weight_learns():
     assert all(p.grad is not None and p.grad.any() for p in model.decoder.parameters())
 
 
+@pytest.mark.parametrize(("fresh", "kept"), [(True, 2 / 11), (False, 0.9)], ids=["from nothing", "from a captioner"])
+def test_the_mean_weights_forget_only_what_meant_nothing(fresh, kept):
+    mean = [torch.ones(3)]
+    running_mean(0.9, fresh)(mean, [torch.zeros(3)], 1)
+    assert mean[0].tolist() == pytest.approx([kept] * 3)
+
+
 def further(folder, encoder, **changes):
     recipe = RECIPE.model_copy(update=REWARDED | {"lr": 3e-3, "captions": 4} | changes)
     return train_for_reward("grid_td", "test", encoder, EXAMPLES, recipe, folder, folder / "features", CPU)
@@ -144,7 +151,7 @@ def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     card = (tmp_path / "cut" / "captioner.md").read_text()
     assert again.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
-    assert "capxai train --profile test --model grid_td --reward --seed 1 --epochs 3" in card
+    assert "capxai train --profile test --model grid_td --reward --seed 1 --epochs 2" in card
 
     train(tmp_path / "runs" / "test" / "grid_td", epochs=1, seed=2, again=True)  # another start
     with pytest.raises(ModelError, match="another weighting"):

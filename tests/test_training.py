@@ -120,7 +120,7 @@ def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
 
 
 def test_the_mean_soon_forgets_the_weights_before_training():
-    mean, follow = [torch.zeros(3)], captioning.running_mean(0.5)
+    mean, follow = [torch.zeros(3)], captioning.running_mean(0.5, fresh=True)
     follow(mean, [torch.ones(3)], torch.tensor(0))
     assert torch.allclose(mean[0], torch.full((3,), 0.9))  # (1 + 0) / (10 + 0) of it stays
     follow(mean, [torch.zeros(3)], torch.tensor(100))

@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 
 import pandas as pd
+import torch
+from rich.progress import track
 
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
-from capxai_core.evaluate.support import object_words, say
+from capxai_core.evaluate.support import BATCH, captions_of, object_words
 from capxai_core.evaluate.tuning import clothing_words, tuning_rows, tuning_table
 from capxai_core.files import read_facts, write_facts, write_table
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
@@ -28,16 +30,22 @@ def caption_quality(
     profile, _, own = name.partition("/")
     weights = find_weights(name)
     chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
-    other = load_captioner(against, model.encoder).to(accelerator()) if against else model
-    if other.profile != profile:
-        raise RequestError(f"'{against}' is of the profile '{other.profile}', not of '{profile}' as '{name}' is")
+    arms = {own: model}
+    if against:
+        arms["pretrained"] = other = load_captioner(against, model.encoder).to(accelerator())
+        if other.profile != profile:
+            raise RequestError(f"'{against}' is of the profile '{other.profile}', not of '{profile}' as '{name}' is")
     examples = chosen.examples(chosen.root(data))
     judged = [e for e in examples if e.split == split]
     if not judged:
         known = ", ".join(sorted({e.split for e in examples}))
         raise RequestError(f"'{profile}' has no split '{split}'; it has {known}")
-    said = list(say(model, judged))
-    tables = {f"quality_{split}": caption_metrics([e.captions for e in judged], said)}
+    said: dict[str, list[tuple[str, ...]]] = {arm: [] for arm in arms}
+    for start in track(range(0, len(judged), BATCH), "captions", transient=True):
+        a = torch.cat([model.see(example.image()) for example in judged[start : start + BATCH]])
+        for arm in arms:
+            said[arm] += captions_of(arms[arm], a)
+    tables = {f"quality_{split}": caption_metrics([e.captions for e in judged], said[own])}
     folder = results / profile / own
     made = folder / "quality.json"
     facts = read_facts(made)
@@ -48,8 +56,7 @@ def caption_quality(
     facts |= {"model": name, "weights": _digest(weights), "trained": read_metadata(weights, "captioner")["trained"]}
     if against:
         words = clothing_words(profile), object_words(profile)
-        arms = {"pretrained": list(say(other, judged)), own: said}
-        rows = [pd.DataFrame(tuning_rows(judged, of, *words)).assign(arm=arm, seed=0) for arm, of in arms.items()]
+        rows = [pd.DataFrame(tuning_rows(judged, of, *words)).assign(arm=arm, seed=0) for arm, of in said.items()]
         tables[f"quality_against_{split}"] = tuning_table(pd.concat(rows))
         of = {"model": against, "weights": _digest(find_weights(against))}
         facts["against"] = facts.get("against", {}) | {split: of}

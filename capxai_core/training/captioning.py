@@ -47,10 +47,11 @@ class CaptionTraining(L.LightningModule):
         references: list[tuple[tuple[str, ...], ...]],
         identity: dict[str, str],
         loss: Loss,
+        fresh: bool = True,
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
-        average = running_mean(recipe.average)
+        average = running_mean(recipe.average, fresh)
         self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
         self.recipe, self.references, self.identity, self.loss = recipe, references, identity, loss
         # A list hides the captioner from Lightning: the frozen encoder is no part of a checkpoint.
@@ -112,14 +113,14 @@ class CaptionTraining(L.LightningModule):
         return torch.optim.AdamW(self.decoder.parameters(), lr=r.lr, betas=(0.9, 0.98), weight_decay=r.weight_decay)
 
 
-def running_mean(memory: float) -> Callable[[Any, Any, Any], None]:
-    """How the mean weights follow: (1 + n) / (10 + n) of them stay after n steps, at most `memory`.
+def running_mean(memory: float, fresh: bool) -> Callable[[Any, Any, Any], None]:
+    """How the mean weights follow: at each step as much of them stays as `memory`.
 
-    So that the weights before training, which mean nothing, are soon forgotten.
+    fresh: the weights before training mean nothing, and are soon forgotten: of n steps at most (1 + n) / (10 + n) stay.
     """
 
     def update(mean: Any, current: Any, n: Any) -> None:
-        torch._foreach_lerp_(mean, current, 1 - min(memory, (1 + int(n)) / (10 + int(n))))
+        torch._foreach_lerp_(mean, current, 1 - (min(memory, (1 + int(n)) / (10 + int(n))) if fresh else memory))
 
     return update
 
@@ -212,7 +213,7 @@ def train_captioner(
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
         "weighting": aim,
     }
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss or caption_loss)
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss or caption_loss, not start)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     quiet_lightning()

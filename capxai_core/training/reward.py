@@ -22,10 +22,10 @@ from capxai_core.models.search import MAX_WORDS
 from capxai_core.training.captioning import next_words, train_captioner
 from capxai_core.training.recipe import Recipe
 
-# What a recipe becomes. Captions are drawn from the captioner as it is searched, with nothing dropped out; that its
-# targets are captions of its own stands in for what flips, decay and smoothing are against.
-REWARDED = {"epochs": 3, "lr": 1e-4, "dropout": 0.0, "embedding_dropout": 0.0, "weight_decay": 0.0, "smoothing": 0.0,
-            "flips": False}  # fmt: skip
+# What a recipe becomes. Captions are drawn from the captioner as it is searched, with nothing dropped out. The mean of
+# the weights on the way, with much of those before, captions better than the last: a reward soon narrows what is said.
+REWARDED = {"epochs": 2, "lr": 2e-4, "average": 0.999, "dropout": 0.0, "embedding_dropout": 0.0, "weight_decay": 0.0,
+            "smoothing": 0.0, "flips": False}  # fmt: skip
 UNMATCHED = "<other>"  # a reference's word that the captioner does not know; `<unk>` is not to be rewarded for it
 VARIANT = "cider"
 
