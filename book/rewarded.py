@@ -94,9 +94,10 @@ cx.table_intervals(pick(compared, measure=asked), "measure", caption="For a rewa
 # reference is one caption of five, and cross-entropy asks for the shirt wherever one of them has it; the reward is
 # that of a whole caption against all five, where words that four of them lack cost more than they earn. Why it came
 # out otherwise on COCO was not tested here. It may be the length of the training: two epochs, of which a mean was kept
-# that holds much of the captioner before. One training, with one seed; the
-# intervals are of photographs alone. Whether LRP tells right words from made-up ones as well as before
-# ([](photographs)) was not evaluated for it.
+# that holds much of the captioner before.
+#
+# One training, with one seed; the intervals are of photographs alone. Whether LRP tells right words from made-up ones
+# as well as before ([](photographs)) was not evaluated for it.
 #
 # ## What it says now
 #
