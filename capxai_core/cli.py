@@ -82,7 +82,7 @@ def train(
     from capxai_core.pipeline.profiles import find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
-    from capxai_core.training.reward import REWARDED, train_for_reward
+    from capxai_core.training.reward import REWARDED, VARIANT, for_reward
 
     chosen = find_profile(profile)
     if reward and model not in DECODERS:
@@ -98,11 +98,11 @@ def train(
     root = chosen.root(data)
     changes = (REWARDED if reward else {}) | {"seed": seed} | ({"epochs": epochs} if epochs else {})
     recipe = chosen.recipe.model_copy(update=changes)
-    folder = out or Path("runs") / profile / (f"{model}_cider" if reward else model)
+    folder = out or Path("runs") / profile / (f"{model}_{VARIANT}" if reward else model)
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
-    trained = train_for_reward if reward else train_captioner
-    print(trained(model, profile, encoder, examples, recipe, folder, cache, accelerator(), again=again))
+    further = for_reward(model, profile, encoder, examples, recipe) if reward else None
+    print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator(), further, again))
 
 
 @app.command()

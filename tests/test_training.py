@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,20 +73,27 @@ def last_weights(folder):
     return torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"average": 0.9, "smoothing": 0.1, "flips": True}], ids=["plain", "averaged"])
-def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch, changes):
-    train(tmp_path / "whole", **changes)
+@contextmanager
+def power_cut(monkeypatch):
+    """In the middle of the second epoch."""
+    step = captioning.CaptionTraining.training_step
 
-    def power_cut(self, batch, i):
+    def cut(self, batch, i):
         if self.current_epoch == 1 and i == 3:
             raise KeyboardInterrupt
         return step(self, batch, i)
 
-    step = captioning.CaptionTraining.training_step
-    monkeypatch.setattr(captioning.CaptionTraining, "training_step", power_cut)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(captioning.CaptionTraining, "training_step", cut)
+        yield
+
+
+@pytest.mark.parametrize("changes", [{}, {"average": 0.9, "smoothing": 0.1, "flips": True}], ids=["plain", "averaged"])
+def test_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch, changes):
+    train(tmp_path / "whole", **changes)
+
+    with power_cut(monkeypatch):
         train(tmp_path / "cut", **changes)
-    monkeypatch.undo()
     # half a training is nobody's model
     assert [path.name for path in (tmp_path / "cut").glob("*.safetensors")] == [captioning.UNFINISHED]
     path, _ = train(tmp_path / "cut", **changes)
@@ -119,12 +127,14 @@ def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
     assert not torch.equal(kept["fc.weight"], whole["decoder.fc.weight"])
 
 
-def test_the_mean_soon_forgets_the_weights_before_training():
+def test_the_mean_soon_forgets_the_weights_before_training_unless_they_mean_something():
     mean, follow = [torch.zeros(3)], captioning.running_mean(0.5, fresh=True)
     follow(mean, [torch.ones(3)], torch.tensor(0))
     assert torch.allclose(mean[0], torch.full((3,), 0.9))  # (1 + 0) / (10 + 0) of it stays
     follow(mean, [torch.zeros(3)], torch.tensor(100))
     assert torch.allclose(mean[0], torch.full((3,), 0.45))  # no more than the memory
+    captioning.running_mean(0.5, fresh=False)(mean, [torch.zeros(3)], torch.tensor(0))
+    assert torch.allclose(mean[0], torch.full((3,), 0.225))  # of a captioner that goes on, from the first step
 
 
 def test_mirrored_pictures_have_features_of_their_own(tmp_path):

@@ -24,7 +24,7 @@ from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
 from capxai_core.pipeline.photographs import explain_photographs
 from capxai_core.pipeline.profiles import find_profile
-from capxai_core.training.captioning import caption_loss, train_captioner
+from capxai_core.training.captioning import Further, caption_loss, train_captioner
 from capxai_core.training.card import fingerprint
 from capxai_core.training.features import FeatureCache, looks
 from capxai_core.training.inference import Weighting, describe, explained_training_set, weights_of
@@ -203,19 +203,9 @@ class _Shared:
             changes = {"epochs": 1, "lr": self.recipe.lr * SLOWER, "average": 0.0, "seed": seed + 1000 * (epoch - 1)}
             recipe, made_by = self.recipe.model_copy(update=changes), f"{self.command}; this is arm {arm}, seed {seed}"
             start = model.architecture, model.profile, model.encoder, self.examples, recipe
-            path = train_captioner(
-                *start,
-                folder,
-                self.cache,
-                accelerator(),
-                model,
-                weights_of(words, weighting, len(model.vocabulary)),
-                partial(caption_loss, plain=weighting.plain),
-                describe(weighting, words),
-                made_by,
-                self.again,
-                self.model.variant,
-            )
+            loss, m = partial(caption_loss, plain=weighting.plain), weights_of(words, weighting, len(model.vocabulary))
+            further = Further(model, loss, describe(weighting, words), made_by, self.model.variant, m)
+            path = train_captioner(*start, folder, self.cache, accelerator(), further, self.again)
             model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)

@@ -4,6 +4,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,22 @@ Loss = Callable[[Decoder, Tensor, Tensor, Recipe, Tensor | None], Tensor]
 UNFINISHED = "best-so-far.safetensors"  # what commands load by a profile's name appears when the training has ended
 
 
+@dataclass(frozen=True)
+class Further:
+    """A training that goes on from a captioner, and to what end.
+
+    aim: of what the loss is made, which tells it from others. made_by: the command, for the model card. variant: what
+    the captioner becomes, see `Captioner`. weights: see `caption_loss`.
+    """
+
+    start: Captioner
+    loss: Loss
+    aim: str
+    made_by: str
+    variant: str = ""
+    weights: Weights = field(default_factory=dict)
+
+
 class CaptionTraining(L.LightningModule):
     """Lightning's view of a decoder in training; `history` holds one row an epoch and travels in the checkpoint."""
 
@@ -47,7 +64,7 @@ class CaptionTraining(L.LightningModule):
         references: list[tuple[tuple[str, ...], ...]],
         identity: dict[str, str],
         loss: Loss,
-        fresh: bool = True,
+        fresh: bool,
     ) -> None:
         super().__init__()
         self.decoder = captioner.decoder
@@ -170,19 +187,12 @@ def train_captioner(
     folder: Path,
     cache: Path,
     device: torch.device,
-    start: Captioner | None = None,
-    weights: Weights | None = None,
-    loss: Loss | None = None,
-    aim: str = "",
-    made_by: str = "",
+    further: Further | None = None,
     again: bool = False,
-    variant: str = "",
 ) -> Path:
     """Train on the `train` split and return the path of the captioner best on `val`.
 
-    start: a captioner to go on from, instead of from nothing; weights: see `caption_loss`, which is the loss unless
-    another is given; aim tells these two from others. made_by: the command for the model card, where it is not
-    `capxai train`. variant: see `Captioner`.
+    further: where it goes on from a captioner, and to what end; else it is trained from nothing, by `caption_loss`.
 
     Resumes from `folder/last.ckpt` where there is one. again: of another training, it is deleted. Writes into `folder`:
     last.ckpt, log.csv, curves.png, in the end captioner.safetensors (best epoch) with its model card; features go to
@@ -193,13 +203,13 @@ def train_captioner(
     if not train or not judged:
         raise DataError("training needs images in both the 'train' and the 'val' split")
     folder.mkdir(parents=True, exist_ok=True)
-    known = start.vocabulary if start else None
+    known = further.start.vocabulary if further else None
     vocabulary = known or Vocabulary.build((c for e in train for c in e.captions), recipe.min_count)
     torch.manual_seed(recipe.seed)
     decoder = DECODERS[architecture](encoder.channels, len(vocabulary), recipe.d, recipe.k)
-    if start:
-        decoder.load_state_dict(start.decoder.state_dict())
-    captioner = Captioner(encoder, decoder, vocabulary, architecture, profile, variant)
+    if further:
+        decoder.load_state_dict(further.start.decoder.state_dict())
+    captioner = Captioner(encoder, decoder, vocabulary, architecture, profile, further.variant if further else "")
     features = FeatureCache(encoder, examples, cache)
     features.fill(device)
     mirrored = FeatureCache(encoder, train, cache, mirrored=True) if recipe.flips else None
@@ -211,9 +221,10 @@ def train_captioner(
         "data": fingerprint(examples),
         "encoder": encoder.fingerprint(),
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
-        "weighting": aim,
+        "weighting": further.aim if further else "",
     }
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss or caption_loss, not start)
+    loss = further.loss if further else caption_loss
+    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss, fresh=not further)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
     quiet_lightning()
@@ -235,7 +246,7 @@ def train_captioner(
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
-    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, weights or {})
+    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, further.weights if further else {})
     module.history = read_history(folder / "last.ckpt", identity, again)
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
@@ -251,10 +262,10 @@ def train_captioner(
         "data": identity["data"],
         "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
-    } | ({"aim": aim} if aim else {})
+    } | ({"aim": further.aim} if further else {})
     options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {recipe.epochs}"
-    command = made_by or f"capxai train {options}"
-    write_card(path, f"{captioner.name}{', tuned' if start else ''}", profile, command, facts)
+    command = further.made_by if further else f"capxai train {options}"
+    write_card(path, f"{captioner.name}{', tuned' if further else ''}", profile, command, facts)
     return path
 
 

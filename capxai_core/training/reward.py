@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
-from pathlib import Path
 
 import torch
 from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
@@ -19,7 +18,7 @@ from capxai_core.models.captioner import find_weights, load_captioner
 from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS
-from capxai_core.training.captioning import next_words, train_captioner
+from capxai_core.training.captioning import Further, next_words
 from capxai_core.training.recipe import Recipe
 
 # What a recipe becomes. Captions are drawn from the captioner as it is searched, with nothing dropped out. The mean of
@@ -90,42 +89,19 @@ class Reward:
         return torch.tensor(scorer.compute_cider(), dtype=torch.float32).view(n, m)
 
 
-def train_for_reward(
-    architecture: str,
-    profile: str,
-    encoder: Encoder,
-    examples: Sequence[Example],
-    recipe: Recipe,
-    folder: Path,
-    cache: Path,
-    device: torch.device,
-    again: bool = False,
-) -> Path:
-    """`train_captioner` with `Reward`, from `profile/architecture`, trained here or shipped, to its variant `cider`."""
+def for_reward(
+    architecture: str, profile: str, encoder: Encoder, examples: Sequence[Example], recipe: Recipe
+) -> Further:
+    """From `profile/architecture`, trained here or shipped, to its variant `cider`; says which file it goes on from."""
     if recipe.captions < 2:
         raise RequestError("a reward needs two captions an image or more: each is compared with the others")
     name = f"{profile}/{architecture}"
     start, path = load_captioner(name, encoder), find_weights(name)
     print(f"goes on from {path}")
-    weights = hashlib.sha256(path.read_bytes()).hexdigest()
-    reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"])
+    aim = f"CIDEr-D as reward, from {name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]}…)"
     options = f"--profile {profile} --model {architecture} --reward --seed {recipe.seed} --epochs {recipe.epochs}"
-    return train_captioner(
-        architecture,
-        profile,
-        encoder,
-        examples,
-        recipe,
-        folder,
-        cache,
-        device,
-        start,
-        loss=reward,
-        aim=f"CIDEr-D as reward, from {name} ({weights[:12]}…)",
-        made_by=f"capxai train {options}",
-        again=again,
-        variant=VARIANT,
-    )
+    reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"])
+    return Further(start, reward, aim, f"capxai train {options}", VARIANT)
 
 
 @torch.no_grad()
