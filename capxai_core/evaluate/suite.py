@@ -58,7 +58,7 @@ class Evaluation:
     looked at many times (masking, causes, deletion); a quarter of that number with shuffled weights, twice as many
     with other options of LRP, up to `SHUFFLED` and `SWEPT` images. subset_only: the tables of all images are there, of
     the same weights, and stay. again: records of other code, weights or data that are in the way are deleted. bfloat16:
-    for the encoder's looks at pictures with something hidden.
+    for the encoder's looks at pictures hidden in part or faded, hundreds a caption.
     """
 
     model: Captioner
@@ -77,7 +77,8 @@ class Evaluation:
         """What is left to record, what takes longest first. `DataError` where other results are in the way."""
         if self.subset_only:
             self._beside()
-        left, options = list[Callable[[], None]](), {**OPTIONS, "occlusion": {"bfloat16": self.bfloat16}}
+        left, short = list[Callable[[], None]](), {"bfloat16": self.bfloat16}
+        options = {name: {**OPTIONS.get(name, {}), **short} for name in SLOW}
         for name, chosen, methods, only, rows in self._passes():
             make = partial(gather, self.model, methods=methods, only=only, rows=rows, options=options)
             names = hashlib.sha256("\n".join(e.name for e in chosen).encode()).hexdigest()
