@@ -174,10 +174,11 @@ cx.table_intervals(told, "measure", "arm", "Equation (15) as printed, difference
 
 # %% [markdown]
 # mean(E) alone moves next to nothing, for it is tiny. *0 otherwise* does move the captioner, though it does not wreck
-# it as it does that of the drawn scenes. Shirts are said less often, the right ones as well; other things are made up
-# more often; fewer of the clothes that are there are named, and TP falls, where the paper's rises. Explanations have
-# next to no part in it, or *mean(E)* would show it. With all other scores at 0, and out of reach of the gradient, the
-# words that the captioner itself said are pressed down wherever the reference goes on with another.
+# it as it does that of the drawn scenes. Shirts are said less often, by more than in any other arm, the right ones as
+# well; other things are made up more often, though objects on the whole a little less, and the scores stay. Fewer of
+# the clothes that are there are named, and TP falls, where the paper's rises. Explanations have next to no part in it,
+# or *mean(E)* would show it. With all other scores at 0, and out of reach of the gradient, the words that the captioner
+# itself said are pressed down wherever the reference goes on with another.
 #
 # The reading of the authors' code, mean(E) / max|E|, wants a map of every word. It was made of about one training
 # photograph in twenty, as it comes and scaled to the same λ, and the share once more of the same ones; all others have
@@ -191,8 +192,9 @@ cx.table_intervals(told, "measure", "arm", "Readings of a part, differences")
 # %% [markdown]
 # ## What it says now
 #
-# The free photographs of [](photographs), before and after LRP inference (the first seed). Some captions change, one
-# from a man to a woman, and any epoch might do that; every shirt stays.
+# The free photographs of [](photographs), where grid-TD tells of them; here adaptive attention does, before and after
+# LRP inference (the first seed). Some captions change, one from a man to a woman, and any epoch might do that; every
+# shirt stays.
 
 # %% tags=["hide-input"]
 before = kept_photographs(results.folder / "photographs")
