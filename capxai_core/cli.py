@@ -156,8 +156,7 @@ def evaluate(
     from capxai_core.training.card import fingerprint
 
     evaluations = []
-    for name in model or DECODERS:
-        name = name.removeprefix(f"{profile}/")
+    for name in dict.fromkeys(name.removeprefix(f"{profile}/") for name in model or DECODERS):
         full = name if "/" in name else f"{profile}/{name}"
         captioner, weights = load_captioner(full, data=data), find_weights(full)
         judged, training = evaluation_examples(profile, n, data, captioner.profile)

@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,11 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
     """A table of results as CSV, the same bytes for the same numbers on every system."""
     with atomic(path) as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -101,6 +101,15 @@ def test_interrupted_photographs_leave_none_of_another_model(tmp_path: Path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["one.safetensors"]
 
 
+def test_kept_photographs_stay_where_they_cannot_be_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = {"one": PHOTOGRAPHS["coffee"], "two": "no_such_package.data/two.png"}
+    monkeypatch.setattr(package, "PHOTOGRAPHS", two)
+    (tmp_path / "one.safetensors").write_text("shipped")
+    with pytest.raises(cx.DataError, match=r"no_such_package.data: pip install"):
+        next(explain_photographs(captioner(2), tmp_path))
+    assert (tmp_path / "one.safetensors").read_text() == "shipped"
+
+
 def test_a_photograph_whose_package_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "PHOTOGRAPHS", {"x": "no_such_package.data/x.png"})
     with pytest.raises(cx.DataError, match=r"no_such_package.data: pip install"):

@@ -162,6 +162,14 @@ def test_options_that_make_no_sense_are_refused(method, option, hint):
         cx.explain(model, image, said(model, image, (5,)), method, **option)
 
 
+@pytest.mark.parametrize("made", [lambda x: (x * 255).byte(), lambda x: x[None], lambda x: x[:1]])
+def test_what_is_no_picture_is_refused_before_it_is_explained(made):
+    model, image = tiny(7), picture(7)
+    caption = said(model, image, (5,))
+    with pytest.raises(cx.RequestError, match=r"an image is a tensor \(3, H, W\) of numbers in \[0, 1\], not"):
+        cx.explain(model, made(image), caption)
+
+
 def test_a_word_is_found_by_its_position_and_one_that_is_not_explained_is_told_so():
     model, image = tiny(7), picture(7)
     e = cx.explain(model, image, said(model, image, (5, 6, 7)), "lrp", [2, 0])

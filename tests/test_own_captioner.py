@@ -1,10 +1,13 @@
 """A model that is not ours is explained by every method that its parts allow, with the same guarantees."""
 
+from functools import partial
+
 import pytest
 import torch
 from own_captioner import ShowAndTell
 from small import picture
 from torch import nn
+from torch.nn import functional as F
 
 import capxai_core as cx
 from capxai_core.data.vocabulary import SPECIALS, Vocabulary
@@ -115,6 +118,32 @@ def test_nothing_is_left_in_an_encoder_that_makes_constants():
     assert first.image.equal(again.image) and set(vars(model.encoder)) == before
     with pytest.raises(cx.ModelError, match="no LRP rule"):
         cx.explain(model, image, caption)
+
+
+class Statement(nn.Module):
+    """A ReLU whose result nobody takes: what follows reads the input that it changed."""
+
+    def __init__(self, inner, relu):
+        super().__init__()
+        self.inner, self.relu = inner, relu
+
+    def forward(self, x):
+        x = self.inner(x)
+        self.relu(x)
+        return x
+
+
+IN_PLACE = (nn.ReLU(inplace=True), torch.relu_, lambda x: x.relu_(), partial(F.relu, inplace=True))
+
+
+@pytest.mark.parametrize("relu", IN_PLACE)
+def test_a_change_in_place_that_a_graph_would_lose_is_refused(relu):
+    model, image = own(5), picture(5, 96)
+    model.encoder = Statement(model.encoder, relu).eval()
+    caption = model.read(image, "a kite")
+    for method in ("lrp", "guided_backprop"):
+        with pytest.raises(cx.ModelError, match="changes its input, which is read again"):
+            cx.explain(model, image, caption, method)
 
 
 def test_the_rule_for_pixels_needs_pixels_in_a_convolution():

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import rankdata
 
 from capxai_core.data.scenes import OBJECT_WORDS, Scene, SceneExample
 from capxai_core.data.scenes.world import PEOPLE
@@ -91,8 +92,8 @@ def agreement(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def ranks(x: np.ndarray) -> np.ndarray:
-    """Ranks along each row of (M, n), ties sharing theirs; up to a constant."""
-    return np.asarray((x[:, :, None] > x[:, None]).sum(2) + (x[:, :, None] == x[:, None]).sum(2) / 2)
+    """Ranks along each row of (M, n), ties sharing theirs."""
+    return np.asarray(rankdata(x, axis=1))
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:

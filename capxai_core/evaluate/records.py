@@ -21,7 +21,7 @@ from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
 from capxai_core.files import read_facts, write_facts
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.gradient import Gradient, GradientTimesInput, gradients
+from capxai_core.methods.gradient import Gradient, gradients
 from capxai_core.methods.guided import product
 from capxai_core.methods.registry import METHODS, explain
 from capxai_core.models.captioner import Captioner
@@ -62,7 +62,7 @@ def explained(
         positions, shared = tuple(p for p, word in enumerate(caption.words) if only is None or word in only), None
         of = {name: METHODS[name] for name in methods} if positions else {}
         for name, method in of.items():
-            if isinstance(method, Gradient | GradientTimesInput):
+            if isinstance(method, Gradient):
                 shared = shared or gradients(model, image, caption, positions)
                 found[name] = method.of(shared, caption, positions).cpu()
             elif name == "guided_gradcam" and {"guided_backprop", "gradcam"} <= found.keys():

@@ -1,6 +1,5 @@
 """The tables that `capxai evaluate` wrote, to read them again."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pandas as pd
 
 from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.records import read_records
-from capxai_core.files import read_facts
+from capxai_core.files import digest, read_facts
 from capxai_core.models.captioner import DECODERS, find_weights
 
 OTHERS = ("fine_tuning", "quality", "log")  # tables of other commands: `capxai tune`, `quality`, `train`
@@ -90,7 +89,7 @@ def load_results(profile: str, model: str, folder: str | Path = "results") -> Re
         weights = find_weights(made_with["model"])
     except ModelError:
         return results
-    if made_with["weights"] != hashlib.sha256(weights.read_bytes()).hexdigest():
+    if made_with["weights"] != digest(weights):
         of = found.name if trained_on(found) == profile else made_with["model"]
         raise DataError(f"{found}: of other weights than {made_with['model']} has now; {make} --model {of} helps")
     return results

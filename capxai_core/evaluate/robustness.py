@@ -48,9 +48,9 @@ CONCLUSIONS: tuple[tuple[str, str, Mapping[str, str], float], ...] = (
 )  # fmt: skip
 
 
-def variants(model: Captioner, e: Explained, sweep: Mapping[str, Mapping[str, Any]] = SWEEP) -> Explained:
+def variants(model: Captioner, e: Explained) -> Explained:
     """The same picture and caption explained by LRP with each set of options: for any evaluation to judge."""
-    sweep = sweep if e.caption.words else {}
+    sweep = SWEEP if e.caption.words else {}
     return replace(e, explanations={name: explain(model, e.image, e.caption, "lrp", **o) for name, o in sweep.items()})
 
 

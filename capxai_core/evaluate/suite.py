@@ -31,7 +31,7 @@ from capxai_core.evaluate.records import FEW, OPTIONS, PART, Explained, Tables, 
 from capxai_core.evaluate.robustness import conclusions_table, robustness_rows, robustness_table, variants
 from capxai_core.evaluate.sanity import deletion_rows, deletion_table, randomisation_rows, randomisation_table
 from capxai_core.evaluate.support import object_words
-from capxai_core.files import read_facts, write_facts, write_table
+from capxai_core.files import digest, read_facts, write_facts, write_table
 from capxai_core.methods.registry import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.device import accelerator
@@ -253,7 +253,7 @@ def provenance_of(model: Captioner, data: str, weights: Path, seed: int, n: int)
             code.update(source.read_bytes())
     return {
         "model": model.name,
-        "weights": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "weights": digest(weights),
         "encoder": model.encoder.fingerprint(),
         "data": data,
         "code": code.hexdigest(),

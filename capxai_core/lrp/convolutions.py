@@ -38,8 +38,18 @@ def trace(encoder: nn.Module) -> fx.Graph:
             "need that, the others do not"
         ) from None
     graph.owning_module = root  # type: ignore[assignment]  # any module will do
+    for node in graph.nodes:  # a graph knows no change in place: what reads the input later would see it as it was
+        if _in_place(node, root) and any(user > node for of in node.all_input_nodes[:1] for user in of.users):
+            raise ModelError(f"'{node.name}' of the encoder changes its input, which is read again: write x = layer(x)")
     graph.eliminate_dead_code()
     return graph
+
+
+def _in_place(node: fx.Node, root: nn.Module) -> bool:
+    if node.op == "call_module":
+        return bool(getattr(root.get_submodule(str(node.target)), "inplace", False))
+    name = str(getattr(node.target, "__name__", node.target))
+    return name.endswith("_") or node.target is operator.iadd or bool(node.kwargs.get("inplace"))
 
 
 def is_relu(node: fx.Node, module: nn.Module | None) -> bool:
@@ -104,30 +114,23 @@ class Convolution(Layer):
         x, weight = (channels_last(t.to(rule.dtype or self.x.dtype)) for t in (self.x, self.weight))
         z = channels_last(self.z)
         self.terms: list[Term] = []
-        plus, minus = weight.clamp(min=0), weight.clamp(max=0)
-        if rule.gamma is not None:
-            above, below = weight + rule.gamma * plus, weight + rule.gamma * minus
-            b = (bias + rule.gamma * bias.clamp(min=0)) * rule.conv_bias
-            y = self._forward(x, above, below) + b
-            added = rule.epsilon * sign(y)
-            scale = z / (y + added)
-            self._keep("stabiliser", scale * added)
-            self._keep("biases", scale * b)
-            self._add(above, below, scale)
-            return
-        for factor, above, below in ((rule.alpha, plus, minus), (1 - rule.alpha, minus, plus)):
-            if factor == 0:
-                continue
+        plus, minus, up, down = weight.clamp(min=0), weight.clamp(max=0), bias.clamp(min=0), bias.clamp(max=0)
+        parts = [(rule.alpha, plus, minus, up), (1 - rule.alpha, minus, plus, down)][: 1 + (rule.alpha != 1)]
+        if (more := rule.gamma) is not None:
+            parts = [(1.0, weight + more * plus, weight + more * minus, bias + more * up)]
+        for factor, above, below, b in parts:
             share, y = z if factor == 1 else factor * z, self._forward(x, above, below)
-            if rule.conv_bias:
-                b = bias.clamp(min=0) if above is plus else bias.clamp(max=0)
-                y = y + b
+            y = y + b if rule.conv_bias else y
+            added = 0 if more is None else rule.epsilon * sign(y)
+            y = y if more is None else y + added
             scale, stuck = share / y, y == 0
             if bool(stuck.any()):
                 scale.masked_fill_(stuck, 0)
                 self._keep("blocked", share * stuck)
             if rule.conv_bias:
                 self._keep("biases", scale * b)
+            if more is not None:
+                self._keep("stabiliser", scale * added)
             self._add(above, below, scale)
 
     def conserves(self) -> bool:
@@ -353,13 +356,10 @@ class ConvolutionLRP:
         return self.encoder.get_submodule(str(node.target)) if node.op == "call_module" else None
 
     @torch.no_grad()
-    def relevance(self, g: Tensor, words: int = 2) -> tuple[Tensor, dict[str, Tensor]]:
-        """G at the encoder's output (T, C, h, w) → pixel relevance (T, 3, H, W) and what the layers kept, each (T,).
-
-        words: how many are swept together; two at a time stay in the processor's cache.
-        """
+    def relevance(self, g: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """G at the encoder's output (T, C, h, w) → pixel relevance (T, 3, H, W) and what the layers kept, each (T,)."""
         self._prepare()
-        words = at_once(g, words)
+        words = at_once(g, 2)  # more leave the processor's cache
         kept = {name: g.new_zeros(len(g)) for name in ("biases", "stabiliser", "blocked")}
         parts = [self._sweep(part, kept, slice(k * words, (k + 1) * words)) for k, part in enumerate(g.split(words))]
         return torch.cat(parts), kept

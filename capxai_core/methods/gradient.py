@@ -80,16 +80,11 @@ class Gradient(Method):
 
 
 @dataclass(frozen=True)
-class GradientTimesInput(Method):
+class GradientTimesInput(Gradient):
     """The gradient times the normalised picture and the embedding: to first order, what each contributes."""
 
     name, label = "gradient_input", "Gradient × input"
-    signed, pixel_level, linguistic = True, True, True
     reference = "Shrikumar et al. 2016, Not just a black box"
-
-    def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
-        """One forward pass, gradients in chunks of words."""
-        return self.of(gradients(model, image, caption, positions), caption, positions)
 
     def of(self, g: Gradients, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """The answer from gradients that are there already."""

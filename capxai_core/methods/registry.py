@@ -56,8 +56,9 @@ def explain(
         check_still(module)
     chosen = find_method(method, **options)
     positions = find_positions(caption, words, include_end)
-    if image.ndim != 3 or image.shape[0] != 3:
-        raise RequestError(f"an image is a tensor (3, H, W), not {tuple(image.shape)}; load_image() makes one")
+    if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+        what = f"{tuple(image.shape)} of {image.dtype}"
+        raise RequestError(f"an image is a tensor (3, H, W) of numbers in [0, 1], not {what}; load_image() makes one")
     return chosen(model, image, caption, positions).cpu()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from capxai_core.errors import CapxaiError, RequestError
-from capxai_core.files import atomic
+from capxai_core.files import atomic, digest
 from capxai_core.models.captioner import find_weights
 from capxai_core.pipeline.profiles import data_root, find_profile
 
@@ -129,7 +129,7 @@ def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:
             found = [str(folder), *((path, stat.st_size, stat.st_mtime_ns) for path, stat in annotations)]
         find_weights(f"{profile.name}/{values['model']}")
         files = sorted(path for pattern in INPUTS for path in Path().glob(pattern))
-        return [*found, *((str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files)]
+        return [*found, *((str(path), digest(path)) for path in files)]
 
 
 def fingerprint(text: str, parameters: Mapping[str, Any], inputs: Sequence[Any]) -> str:

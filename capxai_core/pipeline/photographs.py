@@ -40,10 +40,10 @@ def photograph(name: str) -> Tensor:
 
 def explain_photographs(model: Captioner, folder: Path, beam_size: int = 3) -> Iterator[Path]:
     """Caption and explain them by the paper's methods; a file each in `folder`. Those that are there are made anew."""
-    for name in PHOTOGRAPHS:  # first: they may be another model's, which an interruption must not leave among these
+    images = {name: photograph(name) for name in PHOTOGRAPHS}
+    for name in images:  # first: they may be another model's, which an interruption must not leave among these
         (folder / f"{name}.safetensors").unlink(missing_ok=True)
-    for name in track(PHOTOGRAPHS, "photographs", transient=True):
-        image = photograph(name)
+    for name, image in track(images.items(), "photographs", len(images), transient=True):
         caption = model.caption(image, beam_size)
         yield save_explanations([explain(model, image, caption, m) for m in USUAL], folder / f"{name}.safetensors")
 

@@ -30,7 +30,6 @@ class Profile:
     """
 
     name: str
-    about: str
     listed: Callable[[Path], Sequence[Example]]
     encoder: Callable[[Path], Encoder]
     recipe: Recipe = field(default_factory=Recipe)
@@ -148,22 +147,16 @@ def _coco2017(root: Path) -> Sequence[Example]:
 PROFILES = {
     "scenes": Profile(
         "scenes",
-        "drawn scenes, made by the package",
         _scenes,
         _scenes_encoder,
         Recipe(d=128, k=64, min_count=1, epochs=15, lr=1e-3, captions=5),
         needs_data=False,
         judged=(256, 32),
     ),
-    "flickr8k": Profile(
-        "flickr8k", "Flickr8k, Karpathy split, VGG16", partial(_karpathy, "flickr8k"), vgg16, PHOTOGRAPHS
-    ),
-    "flickr30k": Profile(
-        "flickr30k", "Flickr30k, Karpathy split, VGG16", partial(_karpathy, "flickr30k"), vgg16, PHOTOGRAPHS
-    ),
+    "flickr8k": Profile("flickr8k", partial(_karpathy, "flickr8k"), vgg16, PHOTOGRAPHS),
+    "flickr30k": Profile("flickr30k", partial(_karpathy, "flickr30k"), vgg16, PHOTOGRAPHS),
     "coco2017": Profile(
         "coco2017",
-        "MSCOCO 2017, the paper's split, VGG16",
         _coco2017,
         vgg16,
         PHOTOGRAPHS.model_copy(update={"min_count": 5}),

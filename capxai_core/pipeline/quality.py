@@ -1,6 +1,5 @@
 """How good a captioner's captions are on a whole split."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,7 @@ from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import caption_metrics
 from capxai_core.evaluate.support import BATCH, captions_of, object_words
 from capxai_core.evaluate.tuning import clothing_words, tuning_rows, tuning_table
-from capxai_core.files import read_facts, write_facts, write_table
+from capxai_core.files import digest, read_facts, write_facts, write_table
 from capxai_core.models.captioner import find_weights, load_captioner, read_metadata
 from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import find_profile
@@ -49,22 +48,18 @@ def caption_quality(
     folder = results / profile / own
     made = folder / "quality.json"
     facts = read_facts(made)
-    if facts.get("weights") != _digest(weights):
+    if facts.get("weights") != digest(weights):
         facts = {}
         for old in folder.glob("quality_*.csv"):
             old.unlink()
-    facts |= {"model": name, "weights": _digest(weights), "trained": read_metadata(weights, "captioner")["trained"]}
+    facts |= {"model": name, "weights": digest(weights), "trained": read_metadata(weights, "captioner")["trained"]}
     if against:
         words = clothing_words(profile), object_words(profile)
         rows = [pd.DataFrame(tuning_rows(judged, of, *words)).assign(arm=arm, seed=0) for arm, of in said.items()]
         tables[f"quality_against_{split}"] = tuning_table(pd.concat(rows))
-        of = {"model": against, "weights": _digest(find_weights(against))}
+        of = {"model": against, "weights": digest(find_weights(against))}
         facts["against"] = facts.get("against", {}) | {split: of}
     for table in tables:
         write_table(tables[table], folder / f"{table}.csv")
     write_facts(facts, made)
     return list(tables.values())
-
-
-def _digest(weights: Path) -> str:
-    return hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """LRP inference from beginning to end: explain the training set, tune each arm with each seed, judge, tabulate."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from capxai_core.errors import DataError
 from capxai_core.evaluate.records import work
 from capxai_core.evaluate.support import BATCH, captions_of, object_words
 from capxai_core.evaluate.tuning import clothing_subset, clothing_words, tuning_rows, tuning_table
-from capxai_core.files import atomic, write_facts, write_table
+from capxai_core.files import atomic, digest, write_facts, write_table
 from capxai_core.methods import explain, mean_relevance
 from capxai_core.models.captioner import Captioner, load_captioner
 from capxai_core.models.device import accelerator
@@ -206,7 +205,7 @@ class _Shared:
             loss, m = partial(caption_loss, plain=weighting.plain), weights_of(words, weighting, len(model.vocabulary))
             further = Further(model, loss, describe(weighting, words), made_by, self.model.variant, m)
             path = train_captioner(*start, folder, self.cache, accelerator(), further, self.again)
-            model, before = load_captioner(path, model.encoder), hashlib.sha256(path.read_bytes()).hexdigest()
+            model, before = load_captioner(path, model.encoder), digest(path)
             found.append(self.judged(model, arm, seed, folder, before))
         return pd.concat(found)
 

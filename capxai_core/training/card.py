@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capxai_core.data.examples import Example
-from capxai_core.files import atomic
+from capxai_core.files import atomic, digest
 
 LIMITS = {
     "scenes": "Knows only drawn scenes: what it makes of a photograph means nothing. The captions repeat the habits "
@@ -14,24 +14,21 @@ LIMITS = {
 REPEATS = "Repeats the habits of its training captions, right or wrong for the picture at hand; for research."
 
 
-def write_card(weights: Path, title: str, profile: str, command: str, facts: Mapping[str, object]) -> Path:
+def write_card(weights: Path, title: str, profile: str, command: str, facts: Mapping[str, object]) -> None:
     """Write `<weights>.md`: what the weights are, the command that makes them, `facts` as a table, and their limits."""
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    rows = {"made by": f"`{command}`", **facts, "SHA-256 of the file": digest}
+    rows = {"made by": f"`{command}`", **facts, "SHA-256 of the file": digest(weights)}
     table = [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     text = "\n".join([f"# {title}", "", LIMITS.get(profile, REPEATS), "", "| | |", "|---|---|", *table, ""])
-    card = weights.with_suffix(".md")
-    with atomic(card) as partial:
+    with atomic(weights.with_suffix(".md")) as partial:
         partial.write_text(text, encoding="utf-8")
-    return card
 
 
 def fingerprint(examples: Sequence[Example]) -> str:
     """SHA-256 of names, splits and captions: which data a model was trained on."""
-    digest = hashlib.sha256()
+    told = hashlib.sha256()
     for example in examples:
-        digest.update(repr((example.name, example.split, example.captions)).encode())
-    return digest.hexdigest()
+        told.update(repr((example.name, example.split, example.captions)).encode())
+    return told.hexdigest()
 
 
 def _cell(value: object) -> str:

@@ -31,7 +31,6 @@ from capxai_core.models.device import accelerator
 from capxai_core.training.captioning import Weights
 
 STOP_WORDS = ("a", "an", "the")
-ARMS = ("original", "frequency", "lrp")
 
 
 class Weighting(BaseModel):

@@ -1,8 +1,6 @@
 """Pretraining of the `scenes` encoder on what is in a picture, and where, without any language."""
 
-import contextlib
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +101,7 @@ def train_encoder(
     label's AUC on `fresh` further scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = draw(0, images, folder / "encoder-images.npz")
+    arrays = draw(0, images)
     torch.manual_seed(seed)
     module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed)
     scale_to_data(module, torch.from_numpy(arrays[0][:batch]))
@@ -162,16 +160,11 @@ class KeepLast(L.Callback):
             trainer.save_checkpoint(partial)
 
 
-def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
+def draw(first: int, n: int) -> Arrays:
     """Scenes first … first + n - 1 of the split `encoder`.
 
     Pictures (n, 3, size, size), labels (n, labels) and labels of the positions (n, labels, grid, grid).
     """
-    if cache is not None and cache.is_file():
-        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(cache) as kept:
-            images, labels, cells = kept["images"], kept["labels"], kept["cells"]
-            if len(images) == n and (images[:1] == draw(first, 1)[0]).all():  # scenes are still drawn like that
-                return images, labels, cells
     grid = Encoder(SCENES_BLOCKS, SIZE).grid
     images = np.empty((n, 3, SIZE, SIZE), np.uint8)
     labels = np.empty((n, len(PRESENCE)), np.float32)
@@ -181,9 +174,6 @@ def draw(first: int, n: int, cache: Path | None = None) -> Arrays:
         images[i] = (example.scene.render(SIZE) * 255).round().to(torch.uint8).numpy()
         labels[i] = example.scene.presence()
         cells[i] = where_present(example.scene, grid)
-    if cache is not None:
-        with atomic(cache) as partial:
-            np.savez(partial, images=images, labels=labels, cells=cells)
     return images, labels, cells
 
 

@@ -1,6 +1,5 @@
 """Training on with a reward: CIDEr-D of captions that the captioner itself says."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, UNK, Vocabulary
-from capxai_core.errors import RequestError
+from capxai_core.files import digest
 from capxai_core.models.captioner import find_weights, load_captioner
 from capxai_core.models.decoder import Decoder
 from capxai_core.models.encoder import Encoder
@@ -93,12 +92,10 @@ def for_reward(
     architecture: str, profile: str, encoder: Encoder, examples: Sequence[Example], recipe: Recipe
 ) -> Further:
     """From `profile/architecture`, trained here or shipped, to its variant `cider`; says which file it goes on from."""
-    if recipe.captions < 2:
-        raise RequestError("a reward needs two captions an image or more: each is compared with the others")
     name = f"{profile}/{architecture}"
     start, path = load_captioner(name, encoder), find_weights(name)
     print(f"goes on from {path}")
-    aim = f"CIDEr-D as reward, from {name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]}…)"
+    aim = f"CIDEr-D as reward, from {name} ({digest(path)[:12]}…)"
     options = f"--profile {profile} --model {architecture} --reward --seed {recipe.seed} --epochs {recipe.epochs}"
     reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"])
     return Further(start, reward, aim, f"capxai train {options}", VARIANT)

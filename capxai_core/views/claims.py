@@ -60,10 +60,7 @@ def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()
         lines = (claim.says, f"Paper: {claim.printed}", claim.remark and f"({claim.remark})".replace("`", ""))
         about = "\n".join(filter(None, lines))
         for name in evaluated_profiles(results, profile):
-            try:
-                judged = ledger(results, [name], [claim]).to_dict("records")
-            except DataError as error:
-                judged = [{"model": "", "verdict": "not tested", "value": None, "note": str(error)}]
+            judged = [row for row, _ in _judged(claim, results, [name])]
             if name != profile and (not claim.table or {row["verdict"] for row in judged} == {"not tested"}):
                 continue
             of = {row["model"]: row for row in judged}

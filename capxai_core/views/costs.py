@@ -1,11 +1,11 @@
 """The registry of methods as a table with what each costs, and how the cost of LRP grows."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from capxai_core.errors import DataError
+from capxai_core.files import read_facts
 from capxai_core.methods.registry import METHODS
 from capxai_core.views.heatmap import STYLE, Plate
 
@@ -17,15 +17,9 @@ AXES = {"words": "explained words", "images": "pictures of ten words", "size": "
 
 def read_bench(folder: Path = Path("benchmarks")) -> dict[str, Any]:
     """What `make bench` wrote, seen from the project's folder or from its book/; `DataError` where it is not there."""
-    path = next((p for p in (folder / "bench.json", Path("..") / folder / "bench.json") if p.is_file()), None)
-    try:
-        if path is None:
-            raise FileNotFoundError("no such file")
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path or folder / 'bench.json'}: no timings to read ({error}); make bench writes them"
-        ) from None
+    found = next(filter(None, (read_facts(place / "bench.json") for place in (folder, Path("..") / folder))), None)
+    if found is None:
+        raise DataError(f"{folder / 'bench.json'}: no timings to read; make bench writes them")
     return found
 
 
