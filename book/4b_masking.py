@@ -202,3 +202,4 @@ verdicts(results.folder.parents[1], profile, "4b_masking")
 #   needed for nearly every word of a caption about a person. Whether maps tell words apart is asked in
 #   [](4b2_localisation).
 # - The paper's example had a white background, where white hides without adding anything; it was chosen for that.
+# - The paper's example was a photograph. What comes out of many is on [a page of its own](looking_again).

@@ -112,12 +112,16 @@ Markdown("\n\n".join(parts))
 # which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
 # adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
+# And without what LRP marks in a photograph words go that stay without the same outline elsewhere, as the paper has it;
+# more of them than without what attention marks, where the cells are blurred or take the mean colour
+# ([](looking_again), grid-TD alone).
+#
 # ## What remains open
 #
 # One model of each kind was evaluated, on COCO Flickr8k's: intervals are over pictures, not over trainings. The drawn
 # scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do
-# not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion, options
-# of LRP) has not been run yet.
+# not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion) was run
+# for one captioner on few of them, and LRP's options not at all.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()

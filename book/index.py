@@ -104,11 +104,12 @@ view
 #    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
-# then. Two things take longer and come with the project: tuned models, and the results on photographs. The
-# chapters follow the paper's sections; those after the conclusion are not in the paper: [photographs](photographs),
-# [improving on them](improving_on_photographs) and [what a reward does](rewarded), [what really causes a
-# word](true_causes), [checks of the methods](sanity_checks), [the ledger](ledger) of all claims, and how to explain
-# [your own picture](your_own_image) or [your own captioner](own_captioner).
+# then. What takes longer comes with the project: trained and tuned models, and the results on photographs. The chapters
+# follow the paper's sections; those after its appendix go beyond it, or ask the same of [photographs](photographs):
+# [looking at them again](looking_again), [improving on them](improving_on_photographs) and [what a reward
+# does](rewarded), [what really causes a word](true_causes), [checks of the methods](sanity_checks), [the
+# ledger](ledger) of all claims, and how to explain [your own picture](your_own_image) or [your own
+# captioner](own_captioner).
 #
 # ## Three ways to use it
 #

@@ -211,6 +211,7 @@ table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of
 #   Hence the curves are to be compared with each other, and with their own ends.
 # - The cascade shuffles, so that every layer keeps the scale of its weights; with fresh random weights the picture
 #   could differ. One order of shuffling was used for all pictures, and few pictures: see the counts above.
+# - The same of photographs stands [here](looking_again).
 # - What the paper says of it, judged:
 
 # %% tags=["full-width"]
