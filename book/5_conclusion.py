@@ -112,8 +112,8 @@ Markdown("\n\n".join(parts))
 # which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
 # adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
-# And without what LRP marks in a photograph words go that stay without the same outline elsewhere, as the paper has it;
-# more of them than without what attention marks, where the cells are blurred or take the mean colour
+# And without what LRP marks in a photograph words go that stay without the same outline elsewhere; attention, ahead of
+# LRP in this on the drawn scenes, is behind it here, where the cells are blurred or take the mean colour
 # ([](looking_again), grid-TD alone).
 #
 # ## What remains open

@@ -56,8 +56,8 @@ cx.figure_intervals(hidden, "method", share, "region", title=f"Cells hidden, {na
 
 # %% [markdown]
 # Mind the cells *at random*: without them fewest words are left, and no map's own cells cost clearly more. A quarter of
-# the cells, strewn over a photograph, leaves nothing in it whole. What is marked hangs together, and so does its
-# control: *elsewhere* is the one to read the others by.
+# the cells, strewn over a photograph, leaves nothing in it whole; on the drawn scenes more than half of the words
+# survive that. What is marked hangs together, and so does its control: *elsewhere* is the one to read the others by.
 #
 # And with everything *but* these cells white:
 
@@ -79,11 +79,11 @@ said = pick(apart, measure="survives", kept=True)
 cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 
 # %% [markdown]
-# On photographs LRP does what the paper says of it. Without the cells that it marks, words are lost that stay without
-# the same outline elsewhere; with nothing but these cells, words stay that elsewhere are lost. Attention does so as
-# well, less clearly. Grad-CAM is not clear of its control, and Guided Grad-CAM does no better than chance places do:
-# what it marks as speaking *against* a word matters as much as what it marks as speaking *for* it, as on the drawn
-# scenes.
+# On photographs, too, LRP does what the paper says of it: without the cells that it marks, words are lost that stay
+# without the same outline elsewhere, and with nothing but these cells words stay that elsewhere are lost. All this is
+# weaker than on the drawn scenes, attention's most of all: there it is ahead of LRP, here it is not. Grad-CAM is no
+# longer clear of its control. Guided Grad-CAM's sign, which on the drawn scenes points the wrong way, here points
+# nowhere: what it marks as speaking *against* a word matters as much as what it marks as speaking *for* it.
 #
 # White is not nothing. The same cells in the picture's mean colour, or blurred; and a tenth or a half of them:
 
@@ -121,10 +121,10 @@ cx.figure_intervals(pick(areas, curve="deletion"), "map", area, "of", 0, title="
 
 # %% [markdown]
 # In the order of their sign LRP, occlusion and integrated gradients name cells whose loss costs the word more than
-# chance, and of what is shown from nothing LRP and occlusion bring it back soonest. Of the paper's methods LRP is the
-# best in both directions. Attention's and Grad-CAM's order is no worse to lose than cells strewn by chance, which, as
-# above, cost most. Guided Grad-CAM's sign misleads: ranked by it, its cells do worse than chance both ways, ranked by
-# magnitude as well as Grad-CAM's.
+# chance, and of what is shown from nothing occlusion and LRP bring it back soonest. Of the paper's methods LRP is ahead
+# in both directions. To lose what attention or Grad-CAM names first is no worse than to lose cells strewn by chance,
+# which, as above, cost a photograph most; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign
+# misleads: ranked by it, its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
 #
 # ## Shuffled weights
 #
@@ -145,11 +145,11 @@ turned = (axes[0], "correlation of E with its sign")
 cx.figure_curves(signed, "depth", "method", turned, title=f"{name_of(model)} on photographs")
 
 # %% [markdown]
-# Grad-CAM's map is gone with the output layer, Guided Grad-CAM's with the first layers of the encoder: both pass. Of
-# LRP's *places* half of the order is left with the whole decoder shuffled, and some with everything shuffled: where
-# LRP puts its evidence on a photograph owes much to the photograph. What it says *there* is the model's: as soon as the
-# output layer is shuffled, the sign turns over. Its maps are to be read with their sign, and compared with controls
-# that lie on things as they do, such as the same outline elsewhere.
+# Much as on the drawn scenes. Grad-CAM's map is gone with the output layer, Guided Grad-CAM's with the upper layers of
+# the encoder: both pass. Of LRP's *places* half of the order is left with the whole decoder shuffled, and some with
+# everything shuffled: where LRP puts its evidence on a photograph owes much to the photograph. What it says *there* is
+# the model's: as soon as the output layer is shuffled, the sign tends to turn over. Its maps are to be read with their
+# sign, and compared with controls that lie on things as they do, such as the same outline elsewhere.
 #
 # ## The paper's claims
 #
@@ -164,11 +164,11 @@ verdicts(root, profile, "4b2_localisation", only=["guided-fails-sanity-checks"])
 # %% [markdown]
 # ## What to make of it
 #
-# - On photographs masking and deletion side with the paper where the drawn scenes do not: what LRP marks is what the
-#   word needs, more than what attention marks, and its order is the best of the paper's methods. One captioner, few
-#   photographs: the counts stand at the top of the page. That both captioners agree is not shown.
-# - Guided Grad-CAM is the paper's best for localisation. As an account of what speaks *for* a word it fails here as it
-#   does on the drawn scenes: its sign does not tell.
+# - On photographs LRP is ahead of attention, as the paper has it and the drawn scenes do not: by the order of its
+#   cells, and by the words they cost in the mean colour or blurred. In white, the paper's own way, the lead is within
+#   the noise. One captioner, few photographs: the counts stand at the top of the page.
+# - Guided Grad-CAM is the paper's best for localisation. As an account of what speaks *for* a word it fails here as
+#   well: its sign does not tell.
 # - Integrated gradients and occlusion, which the paper leaves out, do as well or better by these measures, at hundreds
 #   of looks a word. Occlusion is what deletion measures, but for the order.
 # - Other options of LRP were not tried on photographs ([](sanity_checks) has them for the drawn scenes).
