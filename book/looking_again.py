@@ -131,7 +131,7 @@ cx.figure_intervals(pick(areas, curve="deletion"), "map", area, "of", 0, title="
 # The weights are shuffled from the output down, layer by layer; a map that stays as it was explains no model:
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-alike = pick(of_profiles(results, "randomisation"), model=model).dropna(subset="value")
+alike = pick(of_profiles(results, "randomisation"), model=model).dropna(subset="value").astype({"depth": int})
 alike = alike[alike["profile"].str.startswith(photographs)]
 axes = ("layers shuffled, from the output down", "rank correlation of |E|")
 cx.figure_curves(pick(alike, measure="map_rank"), "depth", "method", axes, title=f"{name_of(model)} on photographs")

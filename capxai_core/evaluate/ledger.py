@@ -197,7 +197,8 @@ def _select(claim: Claim, table: pd.DataFrame, where: Where) -> list[Reading]:
     if claim.rule == "near":  # what has no interval may still be near
         rows = rows.assign(**{end: rows[end].fillna(rows[numbers[0]]) for end in numbers[1:]})
     if rows[numbers].isna().any(axis=None):
-        raise Untested("; ".join(filter(None, rows["note"].dropna())) or f"nothing in {asked}")
+        lacks = f"nothing in {asked if table[numbers[0]].notna().any() else claim.table}"
+        raise Untested("; ".join(filter(None, rows["note"].dropna())) or lacks)
     differs = claim.than if isinstance(claim.than, dict) else {}
     told = [key for key, values in zip(where, lists, strict=True) if key in differs or len(values) > 1]
     names = [" ".join(map(str, key)) for key in rows[told].to_numpy()]
