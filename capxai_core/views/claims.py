@@ -27,7 +27,7 @@ TINTS = {
 }
 _CELLS = "text-align: left; white-space: pre-line; vertical-align: top; overflow-wrap: anywhere; "
 _VERDICTS: Any = [
-    {"selector": "", "props": "table-layout: fixed; width: 100%; font-size: 0.9em"},
+    {"selector": "", "props": "table-layout: fixed; width: 100%; min-width: 30rem; font-size: 0.9em"},
     {"selector": "th, td", "props": _CELLS + "border-top: 1px solid #8884; padding: 0.2rem 0.3rem"},
     {"selector": "tbody th", "props": "font-weight: normal"},
     {"selector": ".level1", "props": "width: 12%"},
