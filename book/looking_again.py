@@ -38,9 +38,9 @@ for name in evaluated(root / photographs):
     print(f"{made['model']}: {made['images'] or 'no'} photographs looked at again, seed {made['seed']}")
 
 # %% [markdown]
-# No photograph can be shown here, since those of Flickr8k may not be. Every number below is of the first mention of
-# each object word in a caption, and every hidden cell has its control: as many at random, or the same outline
-# elsewhere.
+# No photograph can be shown here, since those of Flickr8k may not be. What is hidden or shown is so for the first
+# mention of each object word in a caption, and every hidden cell has its control: as many at random, or the same
+# outline elsewhere.
 #
 # ## Hidden
 #
@@ -106,9 +106,10 @@ cx.figure_intervals(other, "how", less, "method", 0, title=f"Hidden in other way
 # less the same of an order by chance. A good map has its *deletion* left of the line and its *insertion* right of it.
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-areas = pick(of_profiles(results, "deletion"), against="random", model=model).dropna(subset="value")
-ranking = areas["ranking"].map({"score": "", "absolute": " (either sign)"})
-areas = areas.assign(map=areas["method"].map(name_of) + ranking)
+compared = pick(of_profiles(results, "deletion"), model=model).dropna(subset="value")
+ranking = compared["ranking"].map({"score": "", "absolute": " (either sign)"})
+compared = compared.assign(map=compared["method"].map(name_of) + ranking)
+areas = pick(compared, against="random")
 seen = areas[areas["profile"].str.startswith(photographs)]
 area = "area under the curve, less that of a random order [95 %]"
 cx.figure_intervals(seen, "map", area, "curve", 0, title=f"{name_of(model)} on photographs")
@@ -120,11 +121,20 @@ cx.figure_intervals(seen, "map", area, "curve", 0, title=f"{name_of(model)} on p
 cx.figure_intervals(pick(areas, curve="deletion"), "map", area, "of", 0, title="Deletion")
 
 # %% [markdown]
+# And on photographs, word by word, less attention's order:
+
+# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
+ahead = pick(compared, against="attention")
+ahead = ahead[ahead["profile"].str.startswith(photographs)]
+cx.figure_intervals(ahead, "map", "area under the curve, less attention’s [95 %]", "curve", 0)
+
+# %% [markdown]
 # In the order of their sign LRP, occlusion and integrated gradients name cells whose loss costs the word more than
-# chance, and of what is shown from nothing occlusion and LRP bring it back soonest. Of the paper's methods LRP is ahead
-# in both directions. To lose what attention or Grad-CAM names first is no worse than to lose cells strewn by chance,
-# which, as above, cost a photograph most; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign
-# misleads: ranked by it, its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
+# chance, and of what is shown from nothing occlusion and LRP bring it back soonest. LRP is ahead of attention in both
+# directions; of the paper's other methods only as the points lie. To lose what attention or Grad-CAM names first is no
+# worse than to lose cells strewn by chance, which, as above, cost a photograph most; on the drawn scenes either is well
+# ahead of chance. Guided Grad-CAM's sign misleads: ranked by it, its cells do worse than chance both ways, ranked by
+# magnitude as well as Grad-CAM's.
 #
 # ## Shuffled weights
 #

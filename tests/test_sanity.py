@@ -92,7 +92,7 @@ def test_similarity_by_hand() -> None:
 
 def test_curves_of_a_captioner_that_reads_one_cell() -> None:
     model, image = lamp_reader(), one_cell(bright=True)
-    e = pointing(model, image, right=at(0, 0), wrong=-at(0, 0))
+    e = pointing(model, image, right=at(0, 0), wrong=-at(0, 0), attention=at(0, 0))
     rows = deletion_rows(model, e, {"lamp", "dark"}, steps=4)
     lit, dark = chance_of_lamp(1), chance_of_lamp(1 / 16)
     table = pd.DataFrame(rows)
@@ -110,6 +110,9 @@ def test_curves_of_a_captioner_that_reads_one_cell() -> None:
     assert areas["insertion", "right", ""] == pytest.approx(dark / 8 + lit * 7 / 8)
     chance = areas["deletion", "random", ""]
     assert areas["deletion", "wrong", "random"] == pytest.approx(lit * 7 / 8 + dark / 8 - chance)
+    assert areas["deletion", "wrong", "attention"] == pytest.approx((lit - dark) * 3 / 4)
+    assert areas["deletion", "attention", "random"] == pytest.approx(lit / 8 + dark * 7 / 8 - chance)
+    assert ("deletion", "random", "attention") not in areas.index  # the same, turned round
     assert deletion_rows(model, e, {"dark"}) == [] and rows == deletion_rows(model, e, {"lamp"}, steps=4)
 
 

@@ -27,6 +27,7 @@ from capxai_core.models.captioner import Captioner
 DECODER = ("fc", "language_lstm", "attention", "sentinel", "attention_lstm", "lstm", "embedding", "project_g",
            "project_v")  # fmt: skip
 CURVES = ["method", "ranking", "curve"]
+OTHERS = ("attention", "random")  # orders that the others are compared with, the earlier with the later
 ALIKE = ("map", "map_rank", "signed", "words")
 
 
@@ -98,22 +99,23 @@ def randomisation_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def deletion_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The area under each method's curve (the mean probability on the way), and less that of the random order.
+    """The area under each method's curve (the mean probability on the way), and less that of other orders.
 
-    Columns: method, ranking, curve, against (empty, or `random`), then those of an interval and p. Low is good for
-    deletion, high for insertion.
+    Columns: method, ranking, curve, against (empty, or one of `OTHERS`), then those of an interval and p. Low is good
+    for deletion, high for insertion.
     """
     if not len(table):
         return nothing([*CURVES, "against"])
     points = table.pivot(index=[*CURVES, "image", "position"], columns="share", values="probability")
     p, width = points.to_numpy(), np.diff(points.columns.to_numpy(dtype=float))
     areas, found = pd.DataFrame({"area": (p[:, 1:] + p[:, :-1]) / 2 @ width}, points.index), []
+    others = [name for name in OTHERS if name in areas.index.get_level_values("method")]
     for key, part in areas.groupby(level=CURVES):
         asked, images = dict(zip(CURVES, key, strict=True)), part.index.get_level_values("image").to_numpy()
         found.append(measured(asked | {"against": ""}, part["area"], images, seed))
-        if asked["method"] != "random":
-            chance = areas.xs(("random", "score", asked["curve"]))["area"]
-            found.append(measured(asked | {"against": "random"}, part["area"], images, seed, chance))
+        for other in others[others.index(asked["method"]) + 1 :] if asked["method"] in others else others:
+            less = areas.xs((other, "score", asked["curve"]))["area"]
+            found.append(measured(asked | {"against": other}, part["area"], images, seed, less))
     return pd.DataFrame(found)
 
 
