@@ -35,7 +35,7 @@ import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
 from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.records import Explained
-from capxai_core.views.charts import figure_masked, name_of, of_models, pick
+from capxai_core.views.charts import by_fill, figure_masked, name_of, of_models, pick
 from capxai_core.views.claims import verdicts
 
 clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
@@ -159,11 +159,8 @@ cx.figure_intervals(said, "method", more, "model", 0, title="Kept alone")
 # the difference to the same outline elsewhere, filled alike.
 
 # %% tags=["hide-input"]
-fills = {"white": "white", "mean": "mean colour", "blur": "blurred"}
 other = pick(everything, region="relevant", against="shifted", measure="survives", kept=False, model=model)
-how = other["fill"].map(fills) + ", " + (other["share"] * 100).round().astype(int).astype(str) + " %"
-other = other.assign(how=how).sort_values(["fill", "share"], ascending=[False, True], kind="stable")
-cx.figure_intervals(other, "how", more, "method", 0, title=f"Hidden in other ways, {name_of(model)}")
+cx.figure_intervals(by_fill(other), "how", more, "method", 0, title=f"Hidden in other ways, {name_of(model)}")
 
 # %% [markdown]
 # What the cells are filled with changes little, and the tenth that LRP or attention ranks first tells as much as a

@@ -27,7 +27,7 @@ photographs = "flickr8k"
 import capxai_core as cx
 from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.results import evaluated
-from capxai_core.views.charts import name_of, of_profiles, pick
+from capxai_core.views.charts import by_fill, by_order, name_of, of_profiles, pick
 from capxai_core.views.claims import verdicts
 
 results = cx.load_results(profile, model)
@@ -88,11 +88,10 @@ cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 # White is not nothing. The same cells in the picture's mean colour, or blurred; and a tenth or a half of them:
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-fills = {"white": "white", "mean": "mean colour", "blur": "blurred"}
 other = pick(taken, region="relevant", against="shifted", measure="survives", kept=False, model=model)
-how = other["fill"].map(fills) + ", " + (other["share"] * 100).round().astype(int).astype(str) + " %"
-other = other.assign(how=how).sort_values(["fill", "share"], ascending=[False, True], kind="stable")
-cx.figure_intervals(other, "how", less, "method", 0, title=f"Hidden in other ways, {name_of(model)} on photographs")
+cx.figure_intervals(
+    by_fill(other), "how", less, "method", 0, title=f"Hidden otherwise, {name_of(model)} on photographs"
+)
 
 # %% [markdown]
 # LRP and attention stay clear of their controls whatever the cells are filled with and however many they are; Grad-CAM
@@ -106,9 +105,7 @@ cx.figure_intervals(other, "how", less, "method", 0, title=f"Hidden in other way
 # less the same of an order by chance. A good map has its *deletion* left of the line and its *insertion* right of it.
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-compared = pick(of_profiles(results, "deletion"), model=model).dropna(subset="value")
-ranking = compared["ranking"].map({"score": "", "absolute": " (either sign)"})
-compared = compared.assign(map=compared["method"].map(name_of) + ranking)
+compared = by_order(pick(of_profiles(results, "deletion"), model=model).dropna(subset="value"))
 areas = pick(compared, against="random")
 seen = areas[areas["profile"].str.startswith(photographs)]
 area = "area under the curve, less that of a random order [95 %]"

@@ -29,7 +29,7 @@ import pandas as pd
 import capxai_core as cx
 from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.sanity import layers
-from capxai_core.views.charts import name_of, table_intervals
+from capxai_core.views.charts import by_order, name_of, table_intervals
 from capxai_core.views.claims import table_conclusions, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
@@ -141,15 +141,13 @@ cx.figure_intervals(signs, "method", inside, "sign", title=name_of(model))
 #
 # Hide the cells in the map's order and follow the word's probability (*deletion*): the sooner it falls, the smaller
 # the area under its curve. Or start from nothing and show them in that order (*insertion*): the larger the better.
-# The control is a random order, taken off word by word. *Absolute* ranks by magnitude, sign or no sign.
+# The control is a random order, taken off word by word. *Either sign* ranks by magnitude.
 
 # %% tags=["hide-input"]
 areas = tables["deletion"].set_index("model").loc[model]
-areas = areas[areas["against"] == "random"]
-ranking = areas["ranking"].map({"score": "", "absolute": " (absolute)"})
-areas = areas.assign(of=areas["method"].map(name_of) + ranking)
+areas = by_order(areas[areas["against"] == "random"])
 less = "area under the curve, less that of a random order [95 %]"
-cx.figure_intervals(areas, "of", less, "curve", 0, title=name_of(model))
+cx.figure_intervals(areas, "map", less, "curve", 0, title=name_of(model))
 
 # %% [markdown]
 # A good map has its *deletion* left of the line and its *insertion* right of it. Guided Grad-CAM shows what the sign

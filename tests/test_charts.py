@@ -16,7 +16,7 @@ from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
-from capxai_core.views.charts import counted, figure_masked, of_models, pick, styled
+from capxai_core.views.charts import by_fill, by_order, counted, figure_masked, of_models, pick, styled
 from capxai_core.views.claims import disagreements, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
@@ -221,3 +221,10 @@ def test_masked_pictures_are_white_where_a_method_points_or_everywhere_else(kept
     assert evidence[chosen].min() >= evidence[~chosen].max()
     assert [note.split(":")[0] for note in row.notes] == ["the whole picture", "LRP", "Attention"]
     assert all(caption.words[0] in note for note in row.notes)
+
+
+def test_what_was_hidden_and_what_ranked_it_is_told_in_words() -> None:
+    masked = pd.DataFrame({"fill": ["blur", "white", "white"], "share": [0.25, 0.5, 0.1]})
+    assert by_fill(masked)["how"].tolist() == ["white, 10 %", "white, 50 %", "blurred, 25 %"]
+    deleted = pd.DataFrame({"method": ["lrp", "lrp"], "ranking": ["score", "absolute"]})
+    assert by_order(deleted)["map"].tolist() == ["LRP", "LRP (either sign)"]

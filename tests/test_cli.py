@@ -113,3 +113,10 @@ def test_the_command_is_installed_and_says_what_it_does():
     done = subprocess.run([sys.executable, "-m", "capxai_core.cli", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("train", "explain", "run"))
+
+
+def test_a_model_named_twice_is_evaluated_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("capxai_core.evaluate.suite.evaluate", lambda evaluations, jobs: None)
+    both = ("--model", "grid_td", "--model", "scenes/grid_td")  # two processes would write one folder
+    assert capxai("evaluate", *both, "--n", 2, "--subset", 0, "--out", tmp_path) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "scenes" / "grid_td")]

@@ -121,8 +121,9 @@ class Convolution(Layer):
         for factor, above, below, b in parts:
             share, y = z if factor == 1 else factor * z, self._forward(x, above, below)
             y = y + b if rule.conv_bias else y
-            added = 0 if more is None else rule.epsilon * sign(y)
-            y = y if more is None else y + added
+            if more is not None:
+                added = rule.epsilon * sign(y)
+                y = y + added
             scale, stuck = share / y, y == 0
             if bool(stuck.any()):
                 scale.masked_fill_(stuck, 0)

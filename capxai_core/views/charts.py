@@ -125,6 +125,20 @@ def pick(table: pd.DataFrame, **where: Any) -> pd.DataFrame:
     return table
 
 
+def by_fill(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of masking with a column `how`, as in `mean colour, 25 %`, white first."""
+    share = (table["share"] * 100).round().astype(int).astype(str) + " %"
+    fills = {"white": "white", "mean": "mean colour", "blur": "blurred"}
+    told = table.assign(how=table["fill"].map(fills) + ", " + share)
+    return told.sort_values(["fill", "share"], ascending=[False, True], kind="stable")
+
+
+def by_order(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of deletion with a column `map`: the method, and whether |E| ranked its cells."""
+    by = table["ranking"].map({"score": "", "absolute": " (either sign)"})
+    return table.assign(map=table["method"].map(name_of) + by)
+
+
 def colours_of(keys: Sequence[str]) -> dict[str, str]:
     """A colour for each key: a method's own, grey for baselines beside methods, else one of a series."""
     spare = iter(OTHERS * 9 if any(key in COLOURS for key in keys) else SERIES * 9)
