@@ -302,7 +302,8 @@ seed = 1
 # Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time: all
 # words of a caption in one backward pass, in which the convolutions' share of the work that is the same for every
 # word is done once. The two were written apart and must agree. Here they are on every fourth word of one
-# caption, for the literal one takes its time; the tests compare them on hundreds of captions.
+# caption, for the literal one takes its time; the tests compare them on random captions of random models, with all
+# kinds of options, and on the trained ones.
 
 # %%
 import copy
@@ -390,7 +391,8 @@ for figure, measured in bench["figures"].items():
     print(f"{figure:45}{measured:6.2f}")
 
 # %% [markdown]
-# It grows with the words and the pictures in proportion, and with the picture's area:
+# It grows by less than such a pass with each word, on top of what a picture costs once, and in proportion to the number
+# of pictures and to their area:
 
 # %%
 figure_growth(bench)

@@ -42,6 +42,8 @@ import capxai_core as cx
 from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS, PLACES, POLICIES
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import PROFILES, SCENES
+from capxai_core.views.charts import of_models, table_intervals
+from capxai_core.views.claims import verdicts
 
 if profile != "scenes":
     print(f"Profile {profile} has pictures of its own; this page shows the drawn ones all the same.")
@@ -179,8 +181,7 @@ tables[1].set_uuid("clothes")
 
 # %%
 spoken = cx.support_counts(*said[model], clothes)
-bars = {"axis": None, "color": "#6baed680", "vmin": 0}
-spoken.style.hide().bar(["right", "wrong"], **bars).set_uuid("spoken")
+spoken.style.hide().bar(["right", "wrong"], axis=None, color="#6baed680", vmin=0).set_uuid("spoken")
 
 # %% [markdown]
 # And so it looks: the first five shirts that nobody can see. Behind a sign there may be one; the model cannot know.
@@ -189,6 +190,21 @@ spoken.style.hide().bar(["right", "wrong"], **bars).set_uuid("spoken")
 shirts = ((e, c) for e, c in zip(*said[model], strict=True) if "shirt" in c and not e.supports("shirt"))
 guessed = list(islice(shirts, 5))
 cx.figure_scenes([e.scene for e, _ in guessed], [" ".join(c) for _, c in guessed])
+
+# %% [markdown]
+# ## Table I
+#
+# How good the captions are, against the five references, by the paper's metrics and others. The paper's values are of
+# photographs and thousands of words; those of drawings can only be compared with one another.
+
+# %% tags=["hide-input"]
+results = cx.load_results(profile, model)
+captions = of_models(results, "captions")
+print(*(captions["metric"] + ": " + captions["note"])[captions["value"].isna()].unique(), sep="\n")
+table_intervals(captions, "metric", "model", "Captions")
+
+# %% tags=["full-width"]
+verdicts(results.folder.parents[1], profile, "4a_the_data")
 
 # %% [markdown]
 # ## The paper's data and ours

@@ -121,7 +121,8 @@ cost.style.format(precision=1).hide().set_uuid("cost")
 # clothing word but no *shirt*. TP is the share of the clothing words said
 # that are right. To say fewer of them is no gain, so their number per caption and their recall stand beside it; so does
 # the *shirt*, which those pictures' references lack. Intervals are by a bootstrap over pictures and seeds at once, the
-# same draws for all arms.
+# same draws for all arms. Two of the paper's rows are not here: SPICE needs what no package carries, and F_BERT, of
+# which the paper does not name the language model, was not computed for tuned captioners.
 
 # %% tags=["hide-input"]
 columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]

@@ -12,7 +12,7 @@
 # *Not in the paper: what it takes to get this book again.*
 #
 # Everything on these pages was computed by the commands below from the sources, the weights and the versions listed
-# here. Two runs with the same ones write the same tables, to the byte.
+# here. Two runs with the same ones write the same tables, to the byte, but for what measures time.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -30,9 +30,13 @@ seed = 1
 # ```
 #
 # `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
-# two cores; the models of [](4c_improving) and their tables by `make tune`, in as long again. Numbers of photographs
-# come from the steps of `capxai reproduce --profile flickr8k`, in half a day. What these make comes with the project,
-# and so do captioners that they are of, as `runs/` had them: weights, card and log (`results/flickr8k`).
+# two cores; the models of [](4c_improving) and their tables by `make tune`, in as long again; costs by `make bench`.
+#
+# Numbers of photographs come from the steps of `capxai reproduce --profile flickr8k`, about fifteen hours, those of
+# COCO from `capxai evaluate --profile coco2017 --model flickr8k/adaptive --subset 0` and likewise grid-TD. What these
+# make comes with the project, and so do captioners that they are of, as `runs/` had them: weights, card and log
+# (`results/flickr8k`), with two exceptions: fewer photographs were looked at again ([there](looking_again) are the
+# counts), and what the captioner trained for a reward says was not explained but for the pictures shown.
 #
 # ## The weights
 
@@ -99,5 +103,5 @@ table.style.set_uuid("versions")
 # ## What is not ours
 #
 # The methods and the questions are the paper's {cite}`sun2020`. No code of others was copied; `requirements.lock` names
-# every package that is used. The scenes are drawn by `capxai_core/data/scenes`, and nobody on these pages is real. The
-# photograph in [](your_own_image) comes with scikit-learn.
+# every package that is used. The scenes are drawn by `capxai_core/data/scenes`, and nobody in them is real. The
+# photographs are those that scikit-image and scikit-learn carry.

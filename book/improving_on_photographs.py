@@ -66,7 +66,8 @@ ends.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="
 # The paper's subset: test photographs whose references name a garment, but no *shirt*. TP is the share of the clothing
 # words said that a reference has; recall, the share of the clothes in the references that are said. CHAIR counts
 # made-up objects of all kinds, with what a photograph's references name taken as there; *of other words* leaves the
-# *shirt* out.
+# *shirt* out. Two of the paper's rows are not here: SPICE needs what no package carries, and F_BERT, of which the paper
+# does not name the language model, was not computed for tuned captioners.
 
 # %% tags=["hide-input"]
 cx.table_intervals(pick(table, against=""), "measure", "arm", "Table III on Flickr8k")

@@ -12,9 +12,13 @@
 # *The paper's own ground: its captioners read the photographs of Flickr30k and COCO.*
 #
 # Everything before this page was found on drawn scenes, where the truth is known. The same commands train the same
-# captioners on photographs, with VGG16 in front as in the paper (Caffe's weights; torchvision's are others, and give
-# other captions). Here is what they say, trained on Flickr8k, and why. Its photographs may not be shown; in their place
-# stand seven that may, since they are part of scikit-image and scikit-learn.
+# captioners on photographs, with VGG16 in front as in the paper. Here is what they say, trained on Flickr8k, and why.
+# Its photographs may not be shown; in their place stand seven that may, since they are part of scikit-image and
+# scikit-learn.
+#
+# Two things about what they saw. The weights of VGG16 are converted from Caffe's, and their last block may have been
+# tuned elsewhere; torchvision's are others, and give other captions. And the photographs of Flickr8k had been stretched
+# to 224 × 224 pixels and compressed once more, so that captioners trained on the originals may come out otherwise.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -148,8 +152,8 @@ told.style.format(precision=2, escape="html").hide().set_uuid("clothes")
 # ## Are made-up words as common?
 #
 # The paper: 65 % of the shirts its captioner names on Flickr30k are not there, and 48 % of the words said most. Here a
-# word is right where one of the five references has it or a synonym, so that part of what counts as made up is merely
-# unmentioned; on the drawn scenes the drawing decides.
+# word is right where one of the five references has that very word, so that part of what counts as made up is merely
+# unmentioned, or called otherwise; on the drawn scenes the drawing decides.
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 made_up = of_profiles(results, "made_up")
@@ -165,11 +169,13 @@ cx.figure_intervals(made_up, "word", wrong, "of", printed="printed", title="Made
 # %% [markdown]
 # ## Does LRP know?
 #
-# Table II: the area under the ROC curve of each score, over all object words, and among uses of the same word alone.
+# Table II: the area under the ROC curve of each score, over all object words, and among uses of the same word alone. As
+# in [](4b3_unsupported_words), means are those of maps divided by their largest magnitude, and β enters as 1 − β.
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 areas = of_profiles(results, "auc")
-areas = areas[areas["normalisation"].eq("max") | areas["label"].eq("1 - β")]
+undivided = ["L-max", "1 - β"]
+areas = areas[areas["label"].isin(undivided) == areas["normalisation"].eq("raw")]
 areas = pick(areas, label=["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"], selection="all", word="")
 area = "area under the ROC curve [95 %]"
 cx.figure_intervals(pick(areas, pairs="pooled"), "label", area, "of", 0.5, title="All object words")
@@ -180,14 +186,14 @@ cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the s
 
 # %% [markdown]
 # Pooled, on Flickr8k, LRP's two scores come out near what is printed (0.66 for the largest value, 0.64 for the mean),
-# though the other way round, and above the other methods'; β, scored as 1 − β, comes near them in grid-TD only. Among
-# uses of one word, with each map divided by its own maximum, LRP is clear of chance by both captioners on the test
-# photographs of Flickr8k, but barely: it took all of them to see so small an effect, and in grid-TD the mean of
-# attention does no worse. Of COCO's, which are few, LRP is clear of chance in grid-TD, and in adaptive attention its
-# mean is not; 1 − β is in both.
+# in grid-TD the other way round, and above the other methods'; β comes near them in grid-TD only. Among uses of one
+# word LRP is clear of chance by both captioners on the test photographs of Flickr8k, but barely: it took all of them to
+# see so small an effect, and in grid-TD the mean of attention does no worse than LRP's. Of COCO's, which are few, one
+# of the two scores is clear of chance by each captioner, the largest value in adaptive attention and the mean in
+# grid-TD; 1 − β is in both.
 
 # %% [markdown]
-# Does it matter that each map is divided by its own maximum? LRP's mean with and without:
+# Does it matter that maps are divided by their largest magnitude? LRP's mean with and without:
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 norms = pick(of_profiles(results, "auc"), method="lrp", score="mean", selection="all", word="", pairs="pooled")
@@ -220,8 +226,8 @@ cx.figure_intervals(adds, "score", "nats saved a word [95 %]", "of", 0, title="W
 # %% [markdown]
 # ## Do maps lie on objects?
 #
-# Attention correctness, eq. (13), of the positive evidence, in the boxes and masks of COCO, as
-# in [](4b2_localisation). The photographs are a sample of COCO's, the captioners those of Flickr8k.
+# Attention correctness, eq. (13), of the positive evidence, in the boxes of COCO, as in [](4b2_localisation). The
+# photographs are a sample of COCO's, the captioners those of Flickr8k.
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 lies = pick(of_profiles(results, "localisation"), resolution="own", sign="+", region="union", against="")

@@ -67,7 +67,7 @@ cx.table_intervals(tested, "metric", "of", "Test photographs of Flickr8k")
 
 # %% [markdown]
 # On the test photographs that is what others report for adaptive attention with the same encoder, or better
-# ([](photographs)). CIDEr-D, the aim, rises, and BLEU, which it resembles, by as large a part; METEOR, which counts
+# ([](photographs)). CIDEr-D, the aim, rises, and BLEU-4, which it resembles, by as large a part; METEOR, which counts
 # what is left out, rises little or not at all.
 #
 # ## Does it make up more?

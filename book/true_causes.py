@@ -186,5 +186,4 @@ table_intervals(lrp, "edit", caption=f"LRP, {name_of(model)}: rank correlation")
 # - Claims that the paper makes from one picture are judged by the tables of this page:
 
 # %% tags=["full-width"]
-table = verdicts(every[model].folder.parents[1], "scenes", "4b_explaining_a_caption")
-table.hide([claim for claim in table.data.index if "LRP" not in claim])
+verdicts(every[model].folder.parents[1], "scenes", "true_causes")

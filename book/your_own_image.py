@@ -45,8 +45,9 @@ cx.Explorer(image, explanations)
 cx.Workbench(captioner, image)
 
 # %% [markdown]
-# `load_image` reads what cameras, phones and the web make (JPEG, PNG, WebP, TIFF, GIF, also rotated, grey, 16-bit or
-# with an alpha channel), and tells what is wrong with a file that it cannot read.
+# `load_image` reads what cameras and the web make (JPEG, PNG, WebP, TIFF, GIF, also rotated, grey, 16-bit or with an
+# alpha channel), and tells what is wrong with a file that it cannot read. What some phones make, HEIC, has to be saved
+# as JPEG first.
 #
 # ## A picture of its own kind
 #
@@ -98,8 +99,9 @@ cx.figure_words(drawn, [ex], [0])
 # ```
 #
 # What these say of seven photographs is in [](photographs). The captioners that its numbers are of come with the
-# project, and look through the VGG16 they were trained on, Caffe's weights; torchvision's are others, and refused. With
-# those, train your own, in about an hour on two cores, once Flickr8k and its split file lie in a folder:
+# project, and look through the VGG16 they were trained on, converted from Caffe's, which cannot be given away with it;
+# torchvision's weights are others, and refused. With those, train your own, in about an hour on two cores, once
+# Flickr8k and its split file lie in a folder:
 #
 # ```bash
 # CAPXAI_DATA=… capxai train --profile flickr8k --model grid_td

@@ -1,5 +1,6 @@
 """The command `capxai`."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -265,10 +266,14 @@ def run(
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Of the chapters; may be repeated."),
     ] = None,
+    data: DataOption = None,
 ) -> None:
     """Execute chapters of the book in batch, e.g. capxai run 3_methodology -p profile scenes -p seed 2."""
     from capxai_core.pipeline.notebooks import run_notebooks
+    from capxai_core.pipeline.profiles import data_root
 
+    if data:
+        os.environ["CAPXAI_DATA"] = str(data_root(data).resolve())  # for the chapters' kernels, too
     values = {}
     for pair in parameter or []:
         name, equals, value = pair.partition("=")

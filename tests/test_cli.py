@@ -1,5 +1,6 @@
 """The command line: what a user types, what comes out, and one clear line for what was wrong."""
 
+import os
 import subprocess
 import sys
 
@@ -84,6 +85,7 @@ def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene
         (("train", "--out", "{scene}"), "File exists"),
         (("run", "99_nothing"), "99_nothing"),
         (("run", "-p", "speed", "1"), "speed"),
+        (("run", "3_methodology", "--data", "/nowhere"), "/nowhere: no such data folder"),
         (("run", "-p", "profile"), "-p profile: give the parameter's name and its value"),
     ],
 )
@@ -107,6 +109,13 @@ def test_a_command_that_was_interrupted_says_how_to_go_on(capsys, monkeypatch):
     monkeypatch.setattr("capxai_core.pipeline.reproduce.reproduce_profile", stopped)
     assert capxai("reproduce") == 130
     assert capsys.readouterr().err == "capxai: interrupted; run the same command again to go on\n"
+
+
+def test_chapters_find_the_data_folder_that_the_command_is_given(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("CAPXAI_DATA", "/nowhere")
+    monkeypatch.setattr("capxai_core.pipeline.notebooks.run_notebooks", lambda *_: [os.environ["CAPXAI_DATA"]])
+    assert capxai("run", "--data", tmp_path) == 0
+    assert capsys.readouterr().out == f"{tmp_path}\n"
 
 
 def test_the_command_is_installed_and_says_what_it_does():

@@ -24,7 +24,7 @@ CHAPTERS = {
     for name in (
         "3_methodology",
         "4a_the_data",
-        "4b_explaining_a_caption",
+        "true_causes",
         "4b2_localisation",
         "4b3_unsupported_words",
         "4b_masking",

@@ -6,19 +6,21 @@ import pytest
 import torch
 from own_captioner import ShowAndTell
 from small import picture
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import capxai_core as cx
+from capxai_core import Unrolled
 from capxai_core.data.vocabulary import SPECIALS, Vocabulary
+from capxai_core.models.ops import PLAIN, Ops
 
 VOCABULARY = Vocabulary((*SPECIALS, "a", "red", "kite", "over", "the", "sea"))
 
 
-def own(seed: int) -> ShowAndTell:
+def own(seed: int, kind: type[ShowAndTell] = ShowAndTell) -> ShowAndTell:
     """Random weights, running statistics that matter, double precision."""
     torch.manual_seed(seed)
-    model = ShowAndTell(VOCABULARY)
+    model = kind(VOCABULARY)
     for module in model.encoder.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_var, 0.5, 2.0)
@@ -38,6 +40,41 @@ def test_lrp_of_a_residual_network_closes_its_account(options):
     assert ex.budget.pixels.abs().min() > 0 and ex.budget.words.abs().min() > 0
     single = cx.explain(model.float(), image, caption, include_end=True, **options)
     assert single.budget.residual.max() < 1e-4
+
+
+def gru(ops: Ops, cell: nn.GRUCell, x: Tensor, h: Tensor) -> Tensor:
+    """One step: the gates r and z only steer, the candidate n and the old state carry evidence."""
+    (_, _, w), (_, _, u) = cell.weight_ih.chunk(3), cell.weight_hh.chunk(3)
+    (_, _, b), (_, _, d) = cell.bias_ih.chunk(3), cell.bias_hh.chunk(3)
+    gates = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(h, cell.weight_hh, cell.bias_hh)
+    r, z, _ = gates.sigmoid().chunk(3, -1)
+    n = ops.tanh(ops.add(ops.linear(x, w, b), ops.gate(r, ops.linear(h, u, d))))
+    return ops.add(ops.gate(1 - z, n), ops.gate(z, h))
+
+
+class TellAgain(ShowAndTell):
+    """The same with a GRU."""
+
+    def __init__(self, vocabulary: Vocabulary, d: int = 32) -> None:
+        super().__init__(vocabulary, d)
+        self.lstm = nn.GRUCell(d, d)
+
+    def unroll(self, a: Tensor, embedded: Tensor, ops: Ops = PLAIN) -> Unrolled:
+        picture = ops.linear(ops.mean(a.flatten(2).transpose(1, 2)), self.project.weight, self.project.bias)
+        h, fused = gru(ops, self.lstm, picture, torch.zeros_like(picture)), []
+        for word in embedded.unbind(1):
+            h = gru(ops, self.lstm, word, h)
+            fused.append(h)
+        return Unrolled(torch.stack(fused, 1))
+
+
+def test_a_gru_written_in_the_operations_is_the_gru_and_closes_its_account():
+    model, image = own(5, TellAgain), picture(5, 96)
+    x, h = torch.randn(2, 3, 32, dtype=torch.float64)
+    assert torch.allclose(gru(PLAIN, model.lstm, x, h), model.lstm(x, h), rtol=1e-12, atol=1e-12)
+    ex = cx.explain(model, image, model.read(image, "a red kite over the sea"), include_end=True)
+    assert ex.budget.residual.max() < 1e-9
+    assert ex.budget.pixels.abs().min() > 0 and ex.budget.words.abs().min() > 0
 
 
 def test_the_encoder_read_for_lrp_is_the_encoder():

@@ -105,9 +105,12 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "train adaptive",
         "train grid_td",
         "reward grid_td",
-        "quality adaptive",
-        "quality grid_td",
-        "quality grid_td_cider",
+        "quality adaptive val",
+        "quality adaptive test",
+        "quality grid_td val",
+        "quality grid_td test",
+        "quality grid_td_cider val",
+        "quality grid_td_cider test",
         "evaluate adaptive",
         "evaluate grid_td",
         "evaluate once grid_td_cider",
@@ -122,8 +125,9 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
     evaluation = "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --bfloat16 --again --jobs 3"
     assert told["evaluate adaptive"].endswith(evaluation)
     assert told["reward grid_td"].endswith("train --profile flickr8k --model grid_td --reward --again")
-    compared = "--split test --model flickr8k/grid_td_cider --against flickr8k/grid_td"
-    assert told["quality grid_td_cider"].endswith(compared)
+    assert told["quality grid_td_cider val"].endswith("quality --model flickr8k/grid_td_cider --split val")
+    compared = "--model flickr8k/grid_td_cider --split test --against flickr8k/grid_td"
+    assert told["quality grid_td_cider test"].endswith(compared)
     tuned = "tune --profile flickr8k --model adaptive --variants 1 --maps 256 --epochs 1 --again --jobs 3"
     assert told["tune adaptive"].endswith(tuned)
     assert told["chapters"].endswith("run -p profile flickr8k")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -50,7 +50,8 @@ def load_image(path: str | Path) -> Tensor:
     except ImageError:
         raise
     except Exception as error:  # damaged files make decoders raise nearly anything, TypeError and struct.error included
-        reason = "the file is empty" if os.path.isfile(path) and os.path.getsize(path) == 0 else str(error)
+        empty, other = os.path.isfile(path) and os.path.getsize(path) == 0, isinstance(error, UnidentifiedImageError)
+        reason = "the file is empty" if empty else f"it is none of {', '.join(FORMATS)}" if other else str(error)
         raise ImageError(f"{path}: cannot be decoded as an image: {reason}") from None
 
 

@@ -41,6 +41,12 @@ def explain_pictures(
     for name in methods:
         find_method(name)
     photos = pictures(photo) if photo.is_dir() else [photo]
+    others = sorted(p.name for p in photo.glob("[!.]*") if p.is_file() and p not in photos)
+    if others:
+        print(
+            f"not read, being no pictures of a known kind: {', '.join(others[:5])}{' …' * (len(others) > 5)}",
+            file=sys.stderr,
+        )
     target = out or Path(f"{photo.resolve().name}-explained" if photo.is_dir() else f"{photo.stem}.html")
     check_target(target, photo)
     captioner = load_captioner(model, data=data_root(data) if data else None).to(accelerator())

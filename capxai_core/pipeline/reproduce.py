@@ -58,9 +58,17 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     if profile.needs_data:
         steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
         steps += [("reward", GOES_ON, ("train", *on, "--model", GOES_ON, "--reward", "--again"), TRAINED * listed)]
-        judged = ("quality", "--split", "test", "--model")
-        steps += [("quality", m, (*judged, f"{name}/{m}"), 3.0) for m in DECODERS]
-        steps += [("quality", FURTHER, (*judged, f"{name}/{FURTHER}", "--against", f"{name}/{GOES_ON}"), 6.0)]
+        for m in (*DECODERS, FURTHER):
+            than = {"test": ("--against", f"{name}/{GOES_ON}")} if m == FURTHER else {}
+            steps += [
+                (
+                    "quality",
+                    f"{m} {split}",
+                    ("quality", "--model", f"{name}/{m}", "--split", split, *than.get(split, ())),
+                    3.0,
+                )
+                for split in ("val", "test")
+            ]
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
