@@ -198,13 +198,13 @@ cx.figure_scenes([e.scene for e, _ in guessed], [" ".join(c) for _, c in guessed
 # photographs and thousands of words; those of drawings can only be compared with one another.
 
 # %% tags=["hide-input"]
-results = cx.load_results(profile, model)
-captions = of_models(results, "captions")
+captions = of_models(results := cx.load_results(profile, model), "captions")
 print(*(captions["metric"] + ": " + captions["note"])[captions["value"].isna()].unique(), sep="\n")
 table_intervals(captions, "metric", "model", "Captions")
 
 # %% tags=["full-width"]
-verdicts(results.folder.parents[1], profile, "4a_the_data")
+scores = ["table-1-meteor", "table-1-rouge", "table-1-spice", "table-1-bert", "grid-td-captions-better"]
+verdicts(results.folder.parents[1], profile, "4a_the_data", only=scores)
 
 # %% [markdown]
 # ## The paper's data and ours

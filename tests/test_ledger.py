@@ -92,6 +92,14 @@ def test_above_and_below_hold_where_intervals_are_disjoint(tmp_path, rule, than,
     assert verdict(tmp_path, claim(rule=rule, than=than), *rows) == expected
 
 
+def test_what_is_compared_differs_in_nothing_else(tmp_path):
+    asked = claim(where={"method": ["a", "b"], "kind": "new"}, rule="above", than={"kind": "old"})
+    rows = ("a", 0.9, 0.9, 0.9), ("a", 0.8, 0.8, 0.8), ("b", 0.3, 0.3, 0.3), ("b", 0.2, 0.2, 0.2)
+    kinds = ["new", "old"] * 2
+    assert verdict(tmp_path, asked, *rows, kind=kinds) == ("reproduced", "a new 0.9 against a old 0.8")
+    assert verdict(tmp_path, asked, *rows, kind=kinds[::-1])[1] == "a new 0.8 against a old 0.9: contradicted"
+
+
 @pytest.mark.parametrize(
     ("number", "expected"),
     [

@@ -40,7 +40,8 @@ class Claim:
     source: where; says: in our words; printed: as the paper has it; chapter: file of the book that shows it.
     table: judged by the rows of this result table that hold these values (`where`; a list stands for several rows), in
     this `column`; or facts: by numbers that follow from the paper's text alone, by name; or not_tested: why by neither.
-    than: a constant, or the values by which the rows to compare with differ from `where`.
+    than: a constant, or the values by which the rows to compare with differ from `where`; of the rest each row has its
+    own to compare with.
     number: as printed; a mapping where it was printed for a profile, or profile/model, only.
     remark: what to know beside the verdict.
     """
@@ -155,9 +156,14 @@ def _pairs(claim: Claim, rows: list[Reading], read: Read, number: float | None) 
         return [(rows[-1], rows[0], all(a.value < b.value for a, b in pairwise(rows)))]
     if claim.rule == "near" and number is not None:
         return [(row, Reading(number, number - near, number + near), True) for row in rows]
-    others = read(claim.where | than) if isinstance(than, dict) else [Reading(than, than, than)]
-    met = [claim.number is None or (number is not None and abs(row.value - number) <= near) for row in rows]
-    return [(row, other, as_printed) for (row, as_printed), other in product(zip(rows, met, strict=True), others)]
+    if isinstance(than, dict):  # like with like: in what it does not name, both rows are the same
+        each = {key: values for key, values in claim.where.items() if isinstance(values, list) and key not in than}
+        likes = [claim.where | dict(zip(each, values, strict=True)) for values in product(*each.values())]
+        pairs = [pair for like in likes for pair in product(read(like), read(like | than))]
+    else:
+        pairs = [(row, Reading(than, than, than)) for row in rows]
+    met = [claim.number is None or (number is not None and abs(row.value - number) <= near) for row, _ in pairs]
+    return [(*pair, as_printed) for pair, as_printed in zip(pairs, met, strict=True)]
 
 
 def _holds(rule: str, row: Reading, other: Reading) -> tuple[bool, bool]:
@@ -200,7 +206,7 @@ def _select(claim: Claim, table: pd.DataFrame, where: Where) -> list[Reading]:
         lacks = f"nothing in {asked if table[numbers[0]].notna().any() else claim.table}"
         raise Untested("; ".join(filter(None, rows["note"].dropna())) or lacks)
     differs = claim.than if isinstance(claim.than, dict) else {}
-    told = [key for key, values in zip(where, lists, strict=True) if key in differs or len(values) > 1]
+    told = [key for key in where if key in differs or isinstance(claim.where.get(key), list)]
     names = [" ".join(map(str, key)) for key in rows[told].to_numpy()]
     return [Reading(*row) for row in zip(*(rows[name] for name in (*numbers, "n", "images")), names, strict=True)]
 
