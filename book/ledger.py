@@ -64,7 +64,7 @@ ledger = table_ledger(folder, there)
 # %% tags=["hide-input"]
 told = ledger.data.assign(of=ledger.data["profile"] + " " + ledger.data["model"])
 told["of"] = told["of"].str.strip().replace(dict.fromkeys(PROFILES, "neither model alone"))
-counts = pd.crosstab(told["of"], told["kind"]).reindex(columns=[*KINDS.values()], fill_value=0)
+counts = pd.crosstab(told["of"], told["kind"]).reindex(columns=[*KINDS], fill_value=0)
 counts.rename_axis(None).rename_axis(None, axis=1).style.set_uuid("counts")
 
 # %% [markdown]

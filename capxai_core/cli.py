@@ -10,6 +10,10 @@ import typer
 
 from capxai_core.errors import CapxaiError, RequestError
 from capxai_core.files import write_table
+from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
+from capxai_core.models.device import accelerator, has_bfloat16, processes
+from capxai_core.pipeline.profiles import data_root, evaluation_examples, find_profile
+from capxai_core.training.card import fingerprint
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 DataOption = Annotated[
@@ -78,9 +82,6 @@ def train(
     again: AgainOption = False,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
-    from capxai_core.models.captioner import DECODERS
-    from capxai_core.models.device import accelerator
-    from capxai_core.pipeline.profiles import find_profile
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
     from capxai_core.training.reward import REWARDED, VARIANT, for_reward
@@ -151,10 +152,6 @@ def evaluate(
     """Make every table of the evaluation (goes on where it was interrupted)."""
     from capxai_core.evaluate.suite import Evaluation, provenance_of
     from capxai_core.evaluate.suite import evaluate as judge
-    from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
-    from capxai_core.models.device import accelerator, has_bfloat16, processes
-    from capxai_core.pipeline.profiles import evaluation_examples, find_profile
-    from capxai_core.training.card import fingerprint
 
     evaluations = []
     for name in dict.fromkeys(name.removeprefix(f"{profile}/") for name in model or DECODERS):
@@ -196,8 +193,6 @@ def photographs(
     data: DataOption = None,
 ) -> None:
     """Explain the free photographs that installed packages carry; the book shows what this keeps."""
-    from capxai_core.models.captioner import load_captioner
-    from capxai_core.models.device import accelerator
     from capxai_core.pipeline.photographs import explain_photographs
 
     captioner = load_captioner(model, data=data).to(accelerator())
@@ -222,11 +217,7 @@ def tune(
 ) -> None:
     """LRP inference: tune a captioner on its own explanations, and judge what that gives (goes on where it was)."""
     from capxai_core.evaluate.suite import provenance_of
-    from capxai_core.models.captioner import find_weights, load_captioner
-    from capxai_core.models.device import processes
-    from capxai_core.pipeline.profiles import find_profile
     from capxai_core.pipeline.tuning import tune as run_arms
-    from capxai_core.training.card import fingerprint
 
     chosen, name = find_profile(profile), f"{profile}/{model}"
     captioner = load_captioner(name, data=data)
@@ -248,7 +239,6 @@ def ledger(
 
     from capxai_core.evaluate.ledger import ledger as judge
     from capxai_core.evaluate.ledger import show
-    from capxai_core.pipeline.profiles import find_profile
 
     for name in profile or ["scenes"]:
         if not (results / find_profile(name).name).is_dir():
@@ -270,7 +260,6 @@ def run(
 ) -> None:
     """Execute chapters of the book in batch, e.g. capxai run 3_methodology -p profile scenes -p seed 2."""
     from capxai_core.pipeline.notebooks import run_notebooks
-    from capxai_core.pipeline.profiles import data_root
 
     if data:
         os.environ["CAPXAI_DATA"] = str(data_root(data).resolve())  # for the chapters' kernels, too

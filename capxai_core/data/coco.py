@@ -5,7 +5,6 @@ that its box says where no single one is; and boxes without extent, of which ins
 """
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -78,15 +77,12 @@ class Instances:
     categories: Records[Category]
 
 
-def load_coco(
-    captions: str | Path, instances: str | Path | None, images: str | Path, split: str, absent: bool = False
-) -> list[FileExample]:
+def load_coco(captions: str | Path, instances: str | Path | None, images: str | Path, split: str) -> list[FileExample]:
     """Read a captions file and, for objects with boxes and masks, the instances file of the same images.
 
-    Images whose file is not in the folder `images` are left out and their number is logged as a warning; that all are
-    missing is an error. (With `absent`, they are kept.) A blank caption is skipped; an image without any other is an
-    error. Masks are drawn when asked for, in the size that the annotations state. Raises `DataError` naming file, field
-    and index.
+    Pictures are looked for in the folder `images`. A blank caption is skipped; an image without any other is an error.
+    Masks are drawn when asked for, in the size that the annotations state. Raises `DataError` naming file, field and
+    index.
     """
     captions, folder = Path(captions), Path(images)
     if not folder.is_dir():
@@ -104,18 +100,10 @@ def load_coco(
         if not told[picture.id]:
             raise wrong(captions, ("images", i), f"image {picture.id} has no caption with a word")
     objects = _objects(Path(instances), captions, content.images) if instances else {}
-    there = {path.name for path in folder.iterdir()}
-    examples = [
+    return [
         FileExample(p.file_name, split, tuple(told[p.id]), folder / p.file_name, tuple(objects.get(p.id, ())))
         for p in content.images
-        if absent or p.file_name in there
     ]
-    if not examples:
-        raise DataError(f"{folder}: has none of the {len(told)} images listed in {captions}")
-    if missing := len(told) - len(examples):
-        log = logging.getLogger(__name__)
-        log.warning("%s: %d of the %d images listed in %s are missing", folder, missing, len(told), captions)
-    return examples
 
 
 def split_training(names: Sequence[str]) -> dict[str, str]:

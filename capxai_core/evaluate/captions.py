@@ -23,6 +23,8 @@ import torch
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.statistics import Interval, mean_interval
 
+Captions = Sequence[Sequence[str]]  # as tokens, one an image
+References = Sequence[Captions]
 Texts = dict[int, list[str]]
 Measured = Mapping[str, float | Sequence[float]]  # of all images together, or of each where the metric is their mean
 Metric = Callable[[Texts, Texts], Measured]
@@ -37,9 +39,7 @@ class NotComputed(Exception):
     """A metric whose tool is missing or failed; the message names the step that helps."""
 
 
-def caption_metrics(
-    references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]], seed: int = 0
-) -> pd.DataFrame:
+def caption_metrics(references: References, hypotheses: Captions, seed: int = 0) -> pd.DataFrame:
     """BLEU-1 … 4, METEOR, ROUGE-L, CIDEr-D, SPICE and F_BERT(idf) of one caption an image against its references.
 
     references, hypotheses: tokens, as `Example.captions` and `Caption.words` have them, one entry an image; they are
@@ -57,9 +57,7 @@ def caption_metrics(
     return pd.DataFrame([row for names, of in METRICS.items() for row in _rows(names, of, truth, said, seed)])
 
 
-def image_scores(
-    references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]
-) -> dict[str, np.ndarray]:
+def image_scores(references: References, hypotheses: Captions) -> dict[str, np.ndarray]:
     """METEOR, ROUGE-L and CIDEr-D of each image (n,); without those whose tool is missing.
 
     METEOR's mean over images is not the METEOR of all of them together, which weighs long captions more.
@@ -72,14 +70,14 @@ def image_scores(
     return found
 
 
-def cider(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> float:
+def cider(references: References, hypotheses: Captions) -> float:
     """CIDEr-D of all captions together, as `caption_metrics` has it (1.0 is the field's "100")."""
     from pycocoevalcap.cider.cider import Cider
 
     return float(Cider().compute_score(*_texts(references, hypotheses))[0])
 
 
-def _texts(references: Sequence[Sequence[Sequence[str]]], hypotheses: Sequence[Sequence[str]]) -> tuple[Texts, Texts]:
+def _texts(references: References, hypotheses: Captions) -> tuple[Texts, Texts]:
     truth = {i: [" ".join(c) for c in captions] for i, captions in enumerate(references)}
     return truth, {i: [" ".join(c)] for i, c in enumerate(hypotheses)}
 

@@ -50,11 +50,10 @@ def causes_rows(model: Captioner, e: Explained, edits: Collection[str] = OBJECT_
             names = "other" if word not in NAMES else "seen" if e.example.supports(word) else "unseen"
             where = {"image": e.example.name, "position": position, "word": word, "names": names, "edit": edit}
             given, truth = np.stack([of[position, :n] for of in scores.values()]), change[position, :n]
-            for sign, ranks in (
-                ("signed", agreement(given, truth)),
-                ("absolute", agreement(np.abs(given), np.abs(truth))),
-            ):
-                for (method, score), spearman, top in zip(scores, *map(np.ndarray.tolist, ranks), strict=True):
+            both = {"signed": (given, truth), "absolute": (np.abs(given), np.abs(truth))}
+            for sign, pair in both.items():
+                ranks = map(np.ndarray.tolist, agreement(*pair))
+                for (method, score), spearman, top in zip(scores, *ranks, strict=True):
                     what = {"method": method, "score": score, "sign": sign, "causes": n}
                     found.append({**where, **what, "spearman": spearman, "top1": top})
     return found

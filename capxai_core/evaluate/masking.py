@@ -39,7 +39,6 @@ def masking_rows(
     share: float = 0.25,
     fill: str = "white",
     kept: Sequence[bool] = (False, True),
-    beam_size: int = 3,
     seed: int = 0,
     bfloat16: bool = False,
 ) -> list[Row]:
@@ -61,7 +60,7 @@ def masking_rows(
             best, *others = (covered(some, grid) for some in (order[:k], order[-k:], strong[:k], chance[:k]))
             for mask in (best, *others, np.roll(best, step, axis=(0, 1))):
                 hidden += [~mask if alone else mask for alone in kept]
-        looked = look_again(model, e, np.array(hidden), fill, beam_size, bfloat16)
+        looked = look_again(model, e, np.array(hidden), fill, beam_size=3, bfloat16=bfloat16)
         word, p = e.caption.words[position], e.caption.log_probs[position].exp().item()
         where = {"image": e.example.name, "position": position, "word": word, "probability": p}
         cases = product(e.explanations, REGIONS, kept)

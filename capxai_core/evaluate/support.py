@@ -1,6 +1,5 @@
 """What a captioner says of many pictures, and how often what it names is there."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -46,14 +45,9 @@ def support_counts(
     The first occurrence of a word in a caption counts (section IV-B3). Columns: word, said, right, wrong; the most said
     first, words that were never said left out.
     """
-    said: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    for example, caption in zip(examples, captions, strict=True):
-        for word in set(caption) & set(words):
-            said[word] += 1
-            right[word] += example.supports(word)
-    rows = [
-        {"word": word, "said": n, "right": right[word], "wrong": n - right[word]}
-        for word, n in sorted(said.items(), key=lambda item: (-item[1], item[0]))
-    ]
-    return pd.DataFrame(rows, columns=["word", "said", "right", "wrong"])
+    wanted = {*words}
+    named = [(word, e.supports(word)) for e, c in zip(examples, captions, strict=True) for word in wanted & {*c}]
+    table = pd.DataFrame(named, columns=["word", "right"]).astype({"right": int})
+    counts = table.groupby("word")["right"].agg(said="size", right="sum").reset_index()
+    counts["wrong"] = counts["said"] - counts["right"]
+    return counts.sort_values(["said", "word"], ascending=[False, True], ignore_index=True)

@@ -86,16 +86,14 @@ def score_rows(e: Explained, object_words: Collection[str]) -> list[dict[str, An
     return rows
 
 
-def training_rates(
-    model: Captioner, examples: Sequence[Example], object_words: Collection[str], beam_size: int = 3
-) -> pd.DataFrame:
+def training_rates(model: Captioner, examples: Sequence[Example], object_words: Collection[str]) -> pd.DataFrame:
     """How often each object word is right when the model captions these (training) examples.
 
     Columns: word, said, right, rate (right / said; of a word never said the overall rate, and `note` says so),
     mentioned (examples with the word in any reference caption), images (all examples).
     """
     wanted = sorted(object_words)
-    counts = support_counts(examples, say(model, examples, beam_size), wanted).set_index("word")
+    counts = support_counts(examples, say(model, examples), wanted).set_index("word")
     counts = counts[["said", "right"]].reindex(wanted, fill_value=0).astype(int)  # object where there was no row
     mentioned = Counter(word for example in examples for word in set(chain(*example.captions)))
     overall = counts["right"].sum() / counts["said"].sum() if counts["said"].any() else np.nan

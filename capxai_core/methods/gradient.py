@@ -1,6 +1,6 @@
 """The gradient of a word's logit by pixels and preceding words, and the gradient times the input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,33 +31,21 @@ def gradients(
     caption: Caption,
     positions: tuple[int, ...],
     encoder: Callable[[Tensor], Tensor] | None = None,
+    way: float = 1.0,
 ) -> Gradients:
     """Of each word's logit, through the whole decoder and all its time steps, over one forward pass.
 
-    encoder: computes A in place of the model's, e.g. with other backward rules.
+    encoder: computes A in place of the model's, e.g. with other backward rules. way: where, from 0, a gray picture and
+    words' vectors of zero, to 1, those explained.
     """
-    x, embedded = model.normalise(image).detach(), model.embed(caption.token_ids)
-    return gradients_at(model, x, embedded, caption.token_ids, positions, encoder or model.encoder)
-
-
-def gradients_at(
-    model: Explainable,
-    x: Tensor,
-    embedded: Tensor,
-    ids: Sequence[int],
-    positions: tuple[int, ...],
-    encoder: Callable[[Tensor], Tensor],
-) -> Gradients:
-    """The same at any normalised picture x (1, 3, H, W) and any words' vectors (1, N, d), these leading to `ids`."""
     with torch.enable_grad():
-        x, embedded = x.requires_grad_(), embedded.requires_grad_()
-        a = encoder(x)
-        logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
+        x = (way * model.normalise(image)).detach().requires_grad_()
+        embedded = (way * model.embed(caption.token_ids)).requires_grad_()
+        a = (encoder or model.encoder)(x)
+        logits = word_scores(model, model.unroll(a, embedded), caption.token_ids, positions)[0]
         g_a, g_words = derivatives(logits, [a, embedded])
-        parts = [
-            torch.autograd.grad(a, x, part, retain_graph=True, is_grads_batched=True)[0]
-            for part in g_a.split(at_once(x, CHUNK))
-        ]
+        chunks = g_a.split(at_once(x, CHUNK))
+        parts = [torch.autograd.grad(a, x, g, retain_graph=True, is_grads_batched=True)[0] for g in chunks]
     return Gradients(x.detach(), torch.cat(parts)[:, 0], embedded.detach(), g_words[:, 0], logits.detach())
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from capxai_core.lrp.convolutions import is_relu, trace
@@ -14,28 +13,8 @@ from capxai_core.methods.registry import Method
 from capxai_core.models.explainable import Caption, Explainable
 
 
-class GuidedReLU(torch.autograd.Function):
-    """A ReLU that passes back only what is positive."""
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        """ReLU."""
-        return x.relu()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        """Remember which units are on."""
-        ctx.save_for_backward(output)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        """Positive gradients of units that are on."""
-        output: Tensor = ctx.saved_tensors[0]
-        return grads[0].clamp(min=0) * (output > 0).to(output)
-
-
 class GuidedEncoder(fx.Interpreter):
-    """Runs an encoder with every ReLU guided; the encoder itself is not touched, and no hook is left in it."""
+    """Runs an encoder whose ReLUs pass back only what is positive; the encoder itself is not touched."""
 
     def __init__(self, encoder: nn.Module) -> None:
         graph: Any = trace(encoder)
@@ -44,7 +23,10 @@ class GuidedEncoder(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         """As it is, ReLUs apart."""
         if is_relu(n, self.fetch_attr(str(n.target)) if n.op == "call_module" else None):
-            return GuidedReLU.apply(self.fetch_args_kwargs_from_env(n)[0][0])
+            on: Tensor = self.fetch_args_kwargs_from_env(n)[0][0].relu()
+            if on.requires_grad:
+                on.register_hook(lambda g: g.clamp(min=0))
+            return on
         return super().run_node(n)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.gradient import gradients_at
+from capxai_core.methods.gradient import gradients
 from capxai_core.methods.registry import Method, columns
 from capxai_core.models.explainable import Caption, Explainable, see_all, word_scores
 
@@ -39,7 +39,7 @@ class IntegratedGradients(Method):
         points, weights = np.polynomial.legendre.leggauss(self.steps)
         pixels, words = x.new_zeros(len(positions), *x.shape[-2:]), x.new_zeros(len(positions), embedded.shape[1])
         for way, weight in zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True):
-            g = gradients_at(model, way * x, way * embedded, caption.token_ids, positions, encoder)
+            g = gradients(model, image, caption, positions, encoder, way)
             pixels += weight * (g.pixels * x).sum(1)
             words += weight * (g.words * embedded).sum(-1)
         with torch.no_grad():

@@ -26,9 +26,7 @@ class LayerwiseRelevance(Options, Method):
         found = lrp.relevance(model, image, caption.token_ids, positions, self)
         words = found.words[:, : columns(caption, positions)]
         pixels = found.pixels.sum(1)
-        return Explanation(
-            self.name, caption, positions, pixels, words, found.logits, signed=self.signed, budget=found.budget
-        )
+        return Explanation(self.name, caption, positions, pixels, words, found.logits, self.signed, found.budget)
 
 
 def mean_relevance(

@@ -88,18 +88,12 @@ def find_method(name: str, **options: Any) -> Method:
 
 
 def explain_batch(
-    model: Explainable,
-    images: Sequence[Tensor],
-    captions: Sequence[Caption],
-    method: str = "lrp",
-    include_end: bool = False,
-    **options: Any,
+    model: Explainable, images: Sequence[Tensor], captions: Sequence[Caption], method: str = "lrp", **options: Any
 ) -> list[Explanation]:
-    """`explain` for many pictures, each with its caption."""
+    """`explain` for many pictures, each with its caption; options: those of `explain` and of the method."""
     if len(images) != len(captions):
         raise RequestError(f"{len(images)} images but {len(captions)} captions")
-    pairs = zip(images, captions, strict=True)
-    return [explain(model, i, c, method, None, include_end, **options) for i, c in pairs]
+    return [explain(model, image, c, method, **options) for image, c in zip(images, captions, strict=True)]
 
 
 def columns(caption: Caption, positions: Sequence[int]) -> int:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from capxai_core.models.decoder import Decoder, Features, Step
+from capxai_core.models.decoder import Decoder, Features, Memory, Step
 from capxai_core.models.ops import PLAIN, Ops
 
 
@@ -16,9 +16,7 @@ class Adaptive(Decoder):
         super().__init__(channels, vocabulary, d, k)
         self.lstm = nn.LSTMCell(2 * d, d)
 
-    def step(
-        self, embedded: Tensor, features: Features, state: tuple[Tensor, ...], ops: Ops = PLAIN
-    ) -> tuple[Step, tuple[Tensor, ...]]:
+    def step(self, embedded: Tensor, features: Features, state: Memory, ops: Ops = PLAIN) -> tuple[Step, Memory]:
         """One word: state (h, c), each (B, d)."""
         h_before, c = state
         x = torch.cat([embedded, self.image_rows(features, len(embedded))], dim=-1)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from capxai_core.models.ops import PLAIN, Ops, State
 
+Memory = tuple[Tensor, ...]  # of all LSTMs, (B, d) each
+
 
 @dataclass(frozen=True)
 class Features:
@@ -91,14 +93,12 @@ class Decoder(nn.Module):
         v_g = torch.relu(ops.linear(ops.mean(positions), self.project_g.weight, self.project_g.bias))
         return Features(v, v_g, self.attention.w_v(v))
 
-    def start(self, rows: int, like: Tensor) -> tuple[Tensor, ...]:
+    def start(self, rows: int, like: Tensor) -> Memory:
         """The state before the first step: zeros."""
         return tuple(like.new_zeros(rows, self.d) for _ in range(self.states))
 
     @abstractmethod
-    def step(
-        self, embedded: Tensor, features: Features, state: tuple[Tensor, ...], ops: Ops = PLAIN
-    ) -> tuple[Step, tuple[Tensor, ...]]:
+    def step(self, embedded: Tensor, features: Features, state: Memory, ops: Ops = PLAIN) -> tuple[Step, Memory]:
         """Embedded previous words (B, d) and the state → this step's output and the next state."""
 
     def attend(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from capxai_core.models.decoder import Decoder, Features, Step
+from capxai_core.models.decoder import Decoder, Features, Memory, Step
 from capxai_core.models.ops import PLAIN, Ops
 
 
@@ -17,9 +17,7 @@ class GridTD(Decoder):
         self.attention_lstm = nn.LSTMCell(3 * d, d)
         self.language_lstm = nn.LSTMCell(2 * d, d)
 
-    def step(
-        self, embedded: Tensor, features: Features, state: tuple[Tensor, ...], ops: Ops = PLAIN
-    ) -> tuple[Step, tuple[Tensor, ...]]:
+    def step(self, embedded: Tensor, features: Features, state: Memory, ops: Ops = PLAIN) -> tuple[Step, Memory]:
         """One word: state (h1, c1, h2, c2), each (B, d)."""
         h1, c1, h2, c2 = state
         x = torch.cat([h2, self.image_rows(features, len(embedded)), embedded], dim=-1)

@@ -89,11 +89,8 @@ def check_parameters(chapter: str, defaults: Mapping[str, Any], given: Mapping[s
     return {name: _as_type_of(defaults[name], value, f"{chapter}: parameter {name}") for name, value in given.items()}
 
 
-READERS: dict[type, Callable[[str], Any]] = {
-    int: int,
-    float: float,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
-}
+TRUTH = {"true": True, "false": False}
+READERS: dict[type, Callable[[str], Any]] = {int: int, float: float, bool: lambda text: TRUTH[text.lower()]}
 
 
 def _as_type_of(default: Any, given: Any, what: str) -> Any:

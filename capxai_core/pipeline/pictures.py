@@ -120,12 +120,8 @@ def word_rows(picture: str, e: Explanation, warning: str | None) -> Iterator[dic
     betas = [None] * len(chances) if e.caption.beta is None else [*e.caption.beta.tolist(), None]
     for row, (position, word) in enumerate(zip(e.positions, e.targets, strict=True)):
         found = {"picture": picture, "caption": str(e.caption), "method": e.method, "position": position, "word": word}
-        found |= {
-            "logit": e.logits[row].item(),
-            "log_prob": chances[position],
-            "beta": betas[position],
-            "map_mean": e.image[row].mean().item(),
-        }
+        found |= {"logit": e.logits[row].item(), "log_prob": chances[position], "beta": betas[position]}
+        found["map_mean"] = e.image[row].mean().item()
         if e.words is not None:
             preceding = e.words[row, : position + 1]
             strongest = int(preceding.abs().argmax())

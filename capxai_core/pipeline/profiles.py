@@ -137,7 +137,7 @@ def _coco2017(root: Path) -> Sequence[Example]:
     def read(part: str, split: str) -> list[FileExample]:
         folder, name = root / "coco2017", f"{part}2017.json"
         captions, instances = (folder / "annotations" / f"{kind}_{name}" for kind in ("captions", "instances"))
-        return load_coco(captions, instances, folder / f"{part}2017", split, absent=True)
+        return load_coco(captions, instances, folder / f"{part}2017", split)
 
     train = read("train", "train")
     splits = split_training([example.name for example in train])

@@ -227,8 +227,7 @@ def train_captioner(
     module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss, fresh=not further)
     names = [e.name for e in judged]
     chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
-    quiet_lightning()
-    trainer = L.Trainer(
+    trainer = quiet_trainer(
         accelerator=device.type,
         devices=1,
         precision="bf16-mixed" if has_bfloat16(device) else "32-true",
@@ -240,11 +239,6 @@ def train_captioner(
             EarlyStopping("cider", mode="max", patience=recipe.patience),
             Keeper(folder, recipe.captions * len(train)),
         ],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
     )
     data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, further.weights if further else {})
     module.history = read_history(folder / "last.ckpt", identity, again)
@@ -269,10 +263,12 @@ def train_captioner(
     return path
 
 
-def quiet_lightning() -> None:
-    """Silence Lightning's advice on loggers and workers, which is not for users of these commands."""
+def quiet_trainer(**options: Any) -> L.Trainer:
+    """A trainer that keeps nothing by itself, without the advice that is not for users of these commands."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
+    options |= dict.fromkeys(("logger", "enable_checkpointing", "enable_model_summary"), False)
+    return L.Trainer(num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, **options)
 
 
 def fit(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, checkpoint: Path) -> None:

@@ -18,7 +18,7 @@ from capxai_core.files import atomic
 from capxai_core.models.captioner import save_encoder
 from capxai_core.models.device import has_bfloat16
 from capxai_core.models.encoder import MEAN, SCENES_BLOCKS, STD, Encoder
-from capxai_core.training.captioning import fit, quiet_lightning
+from capxai_core.training.captioning import fit, quiet_trainer
 from capxai_core.training.card import write_card
 from capxai_core.training.history import read_history
 
@@ -106,19 +106,10 @@ def train_encoder(
     module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed)
     scale_to_data(module, torch.from_numpy(arrays[0][:batch]))
     module.encoder.to(memory_format=torch.channels_last)
-    quiet_lightning()
     checkpoint = folder / "encoder.ckpt"
     module.identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
     read_history(checkpoint, module.identity, again)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        reload_dataloaders_every_n_epochs=1,
-        callbacks=[KeepLast(checkpoint)],
-    )
+    trainer = quiet_trainer(accelerator="cpu", max_epochs=epochs, callbacks=[KeepLast(checkpoint)])
     started = time.monotonic()
     fit(trainer, module, PresenceData(arrays, batch, seed), checkpoint)
     seconds = time.monotonic() - started

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from torch.nn import functional as F
 
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
@@ -160,17 +162,15 @@ def figure_intervals(
     tells points of a row apart. reference: a line, as at what chance gives. printed: a column with the paper's value,
     drawn as an open diamond.
     """
-    import matplotlib.pyplot as plt
-
     table = table.dropna(subset="value")
     if table.empty:
         return _nothing(title or measured)
     keys, hues = list(dict.fromkeys(table[by])), list(dict.fromkeys(table[hue])) if hue else [""]
     colours = colours_of(hues if hue else keys)
     step = min(0.24, 0.8 / len(hues))
-    with plt.rc_context(STYLE):
+    with rc_context(STYLE):
         height = 1.2 + len(keys) * (0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
-        figure, ax = plt.subplots(figsize=(7, height), layout="constrained")
+        ax = (figure := Figure((7, height), layout="constrained")).subplots()
         for j, one in enumerate(hues):
             part = table[table[hue] == one] if hue else table
             for row in part.to_dict("records"):
@@ -187,7 +187,6 @@ def figure_intervals(
         ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel="\n".join(filter(None, (measured, counted(table)))), title=title)
         ax.grid(axis="x", alpha=0.25)
         _legend(figure, ax)
-        plt.close(figure)
     lines = [
         f"{name_of(str(row[by]))}{', ' + name_of(str(row[hue])) if hue else ''} {said(row)}"
         for row in table.to_dict("records")
@@ -205,15 +204,13 @@ def figure_curves(
 
     axes: what the two axes show. dashed: a column that is true of lines to be drawn dashed and without a band.
     """
-    import matplotlib.pyplot as plt
-
     table = table.dropna(subset=y)
     if table.empty:
         return _nothing(title or axes[1])
     keys = list(dict.fromkeys(table[by]))
     colours, lines = colours_of(keys), []
-    with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(7, 5.2), layout="constrained")
+    with rc_context(STYLE):
+        ax = (figure := Figure((7, 5.2), layout="constrained")).subplots()
         for mark, key in zip(cycle(MARKERS), keys, strict=False):
             of_key = table[table[by] == key]
             for broken, part in of_key.groupby(of_key[dashed].astype(bool)) if dashed else [(False, of_key)]:
@@ -229,19 +226,16 @@ def figure_curves(
         ax.locator_params(axis="x", integer=pd.api.types.is_integer_dtype(table[x]))  # no half epochs
         ax.grid(alpha=0.25)
         _legend(figure, ax)
-        plt.close(figure)
     told = "; ".join((*lines, counted(table))).rstrip("; ")
     return Plate(figure, f"{title + ': ' if title else ''}{axes[1]} by {axes[0]}. {told}.", table)
 
 
 def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") -> Plate:
     """Figure 7: ROC curves. points: columns label, fpr, tpr; areas: the area of each label, in words."""
-    import matplotlib.pyplot as plt
-
     if points["fpr"].isna().all():
         return _nothing(title or "ROC curves")
-    with plt.rc_context(STYLE):
-        figure, ax = plt.subplots(figsize=(5.6, 6), layout="constrained")
+    with rc_context(STYLE):
+        ax = (figure := Figure((5.6, 6), layout="constrained")).subplots()
         ax.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=":")
         for k, (name, area) in enumerate(areas.items()):
             part = points[points["label"] == name]
@@ -249,24 +243,21 @@ def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") 
             ax.plot(part["fpr"], part["tpr"], lw=1.6, label=f"{name} {area}", **style)
         ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title, aspect="equal")
         _legend(figure, ax)
-        plt.close(figure)
     curves = "; ".join(f"{name} {area}" for name, area in areas.items())
     return Plate(figure, f"{title + ': ' if title else ''}ROC curves with the areas under them: {curves}.", points)
 
 
-def figure_masked(
-    model: Captioner, e: Explained, position: int, share: float = 0.25, kept: bool = False, beam_size: int = 3
-) -> Row:
+def figure_masked(model: Captioner, e: Explained, position: int, kept: bool = False) -> Row:
     """Figure 4: the picture in white where each method says the word at `position` comes from, and what is said of it.
 
-    share: of the cells of the encoder's grid. kept: white everywhere else. The first picture is the whole one.
+    A quarter of the cells of the encoder's grid. kept: white everywhere else. The first picture is the whole one.
     """
-    grid, picture = model.encoder.grid, e.example.display()
+    grid, picture, share = model.encoder.grid, e.example.display(), 0.25
     chance, some = np.arange(grid**2), max(1, round(share * grid**2))
     maps = [x.image[[x.positions.index(position)]] for x in e.explanations.values()]
     chosen = np.array([covered(ranked(cells(of, grid)[0], chance)[:some], grid) for of in maps])
     hidden = np.concatenate([np.zeros((1, grid, grid), bool), ~chosen if kept else chosen])
-    after, said = look_again(model, e, hidden, "white", beam_size)
+    after, said = look_again(model, e, hidden, "white", 3)
     word, plates, notes = e.caption.words[position], [], []
     for mask, name, p, caption in zip(hidden, ["the whole picture", *e.explanations], after, said, strict=True):
         white = F.interpolate(torch.from_numpy(mask)[None, None].float(), picture.shape[-2:])[0, 0] > 0
@@ -309,13 +300,10 @@ def styled(shown: pd.DataFrame, caption: str) -> "Styler":
 
 def _nothing(what: str) -> Plate:
     """The figure of what this profile, or this evaluation, has no values of."""
-    import matplotlib.pyplot as plt
-
     said = f"{what}: there are no values to show."
-    with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(7, 0.5))
+    with rc_context(STYLE):
+        figure = Figure((7, 0.5))
         figure.text(0, 0.5, said, va="center")
-        plt.close(figure)
     return Plate(figure, said)
 
 

@@ -34,13 +34,7 @@ _VERDICTS: Any = [
 ]
 OPEN = ("contradicted", "undecided at this n")  # why a claim is not reproduced, as the ledger ends its notes
 _NUMBERS = re.compile(r" (\S+ \[[^]]*\])")
-KINDS = {
-    "reproduced": "reproduced",
-    "in direction": "in direction",
-    "contradicted": "contradicted",
-    "undecided at this n": "undecided",
-    "not tested": "not tested",
-}
+KINDS = ("reproduced", "in direction", "contradicted", "undecided", "not tested")
 _LEDGER = (HERE / "ledger.css").read_text(encoding="utf-8")
 
 
@@ -118,7 +112,7 @@ def table_ledger(results: Path, profiles: Sequence[str]) -> Markup:
     """
     judged = [(claim, list(_judged(claim, results, profiles))) for claim in claims()]
     rows = [{"claim": c.says, "paper": c.printed, **row, "kind": kind} for c, found in judged for row, kind in found]
-    count = {name: sum(name in {k for _, k in found} for _, found in judged) for name in KINDS.values()}
+    count = {name: sum(name in {k for _, k in found} for _, found in judged) for name in KINDS}
     chapters = list(dict.fromkeys(claim.chapter.removeprefix("book/") for claim in claims()))
     radios = "".join(
         f'<label><input type="radio" name="capxai-kind" value="{_class(name)}"{" checked" * (name == "all")}> '
@@ -147,8 +141,8 @@ def _judged(claim: Claim, results: Path, profiles: Sequence[str]) -> Iterator[tu
         rows = [{"profile": ", ".join(profiles), "model": "", **nothing}]
     for row in rows:
         decided = str(row["note"]).removesuffix(claim.remark).rstrip("; ")
-        why = "contradicted" if decided.endswith("contradicted") else "undecided at this n"
-        yield row, KINDS[why if row["verdict"] == "not" else row["verdict"]]
+        why = "contradicted" if decided.endswith("contradicted") else "undecided"
+        yield row, why if row["verdict"] == "not" else row["verdict"]
 
 
 def _claim(claim: Claim, found: Sequence[tuple[dict[str, Any], str]], results: Path) -> str:

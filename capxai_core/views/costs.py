@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from capxai_core.errors import DataError
 from capxai_core.files import read_facts
 from capxai_core.methods.registry import METHODS
 from capxai_core.views.heatmap import STYLE, Plate
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 AXES = {"words": "explained words", "images": "pictures of ten words", "size": "side of the picture, pixels"}
 
@@ -23,10 +24,8 @@ def read_bench(folder: Path = Path("benchmarks")) -> dict[str, Any]:
     return found
 
 
-def table_methods(bench: Mapping[str, Any]) -> "pd.DataFrame":
+def table_methods(bench: Mapping[str, Any]) -> pd.DataFrame:
     """Each method of the registry: its properties, what ten words cost in forward passes, its reference."""
-    import pandas as pd
-
     rows = [
         {
             "method": method.label,
@@ -44,11 +43,9 @@ def table_methods(bench: Mapping[str, Any]) -> "pd.DataFrame":
 
 def figure_growth(bench: Mapping[str, Any]) -> Plate:
     """What LRP costs, in forward passes, by the number of words and of pictures and by the picture's size."""
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=False, layout="constrained")
-        said = []
+    said = []
+    with rc_context(STYLE):
+        axes = (figure := Figure((9, 2.8), layout="constrained")).subplots(1, 3)
         for ax, (what, label) in zip(axes, AXES.items(), strict=True):
             at = {int(n): float(passes) for n, passes in bench["growth"][what].items()}
             ax.plot(list(at), list(at.values()), marker="o", color="#2171b5")
@@ -56,5 +53,4 @@ def figure_growth(bench: Mapping[str, Any]) -> Plate:
             ends = [f"{passes:.1f} passes for {n}" for n, passes in (min(at.items()), max(at.items()))]
             said.append(f"{label}: {' and '.join(ends)}")
         axes[0].set_ylabel("forward passes")
-        plt.close(figure)
     return Plate(figure, f"The cost of LRP in forward passes of the encoder by number of {'; '.join(said)}.")

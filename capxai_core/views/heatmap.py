@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,9 +22,6 @@ from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import alt_text, check_row, label
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from pandas.io.formats.style import Styler
 
 Stops = tuple[tuple[float, tuple[float, float, float, float]], ...]
@@ -31,12 +33,8 @@ _ORANGE = ((0.1, (253, 174, 107, 0.5)), (0.4, (241, 105, 19, 0.9)), (1.0, (140, 
 _BLUE = ((-1.0, (8, 48, 107, 1.0)), (-0.4, (33, 113, 181, 0.9)), (-0.1, (107, 174, 214, 0.5)))
 DIVERGING_STOPS: Stops = (*_BLUE, (0.0, (255, 255, 255, 0.0)), *_ORANGE)
 # Maps that cannot be negative are purple, so that nobody reads an attention weight as evidence for.
-SEQUENTIAL_STOPS: Stops = (
-    (0.0, (255, 255, 255, 0.0)),
-    (0.25, (188, 189, 220, 0.55)),
-    (0.6, (128, 115, 178, 0.85)),
-    (1.0, (63, 0, 125, 0.95)),
-)
+_PURPLE = ((0.25, (188, 189, 220, 0.55)), (0.6, (128, 115, 178, 0.85)), (1.0, (63, 0, 125, 0.95)))
+SEQUENTIAL_STOPS: Stops = ((0.0, (255, 255, 255, 0.0)), *_PURPLE)
 # Words before the explained one: text stays readable on the strongest tint, in light and dark (tested).
 WORD_TINTS = ((33, 113, 181), (241, 105, 19))
 WORD_ALPHA = 0.6
@@ -54,20 +52,10 @@ SEQUENTIAL = _colormap("capxai_sequential", SEQUENTIAL_STOPS)
 
 _INK, NEUTRAL = "#1b1f24", "#73797f"  # on tints; on whatever the page is, light or dark
 STYLE: Any = {
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "font.size": 11,
-    "text.color": NEUTRAL,
-    "axes.labelcolor": NEUTRAL,
-    "axes.edgecolor": NEUTRAL,
-    "xtick.color": NEUTRAL,
-    "ytick.color": NEUTRAL,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "savefig.dpi": 160,
-    "svg.hashsalt": "capxai",
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), NEUTRAL),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **{"font.size": 11, "savefig.dpi": 160},
 }
 
 
@@ -78,13 +66,11 @@ class Plate:
     data: the numbers it shows, offered for download beneath it.
     """
 
-    figure: "Figure"
+    figure: Figure
     alt: str
-    data: "pd.DataFrame | None" = None
+    data: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
-        from matplotlib import rc_context
-
         file = io.BytesIO()
         with rc_context(STYLE):  # WebP is a sixth of PNG, and a chapter has many figures
             self.figure.savefig(file, format="webp", pil_kwargs={"quality": 90})
@@ -94,7 +80,7 @@ class Plate:
         return picture if self.data is None else picture + download(self.data)
 
 
-def download(table: "pd.DataFrame") -> str:
+def download(table: pd.DataFrame) -> str:
     """A link that holds a table as CSV."""
     text = base64.b64encode(table.to_csv(index=False, float_format="%.6g").encode()).decode()
     return f'<p class="capxai-data"><a download="data.csv" href="data:text/csv;base64,{text}">the numbers (CSV)</a></p>'
@@ -105,11 +91,8 @@ def height_of(image: Tensor) -> float:
     return min(2.5, max(0.1, image.shape[1] / image.shape[2]))
 
 
-def picture_alone(image: Tensor) -> "Figure":
+def picture_alone(image: Tensor) -> Figure:
     """A picture (3, H, W) in [0, 1] as a figure without axes."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     with rc_context(STYLE):
         figure = Figure(figsize=(2.2, 2.2 * height_of(image)))
         axes = figure.add_axes((0, 0, 1, 1))
@@ -147,8 +130,6 @@ def word_scores(explanation: Explanation, row: int) -> list[tuple[str, float]] |
 
 def _wrap(tokens: Sequence[str], width: float, size: float) -> list[tuple[float, int]]:
     """Where each token starts when they are set in lines of `width` points: (x, line)."""
-    from matplotlib.textpath import TextPath
-
     places, x, line = [], 4.0, 0
     for token in tokens:
         length = TextPath((0, 0), token.replace("$", "S"), size=size).get_extents().width
@@ -159,7 +140,7 @@ def _wrap(tokens: Sequence[str], width: float, size: float) -> list[tuple[float,
     return places
 
 
-def _write_words(ax: "Axes", scores: Sequence[tuple[str, float]], width: float, height: float, size: float) -> None:
+def _write_words(ax: Axes, scores: Sequence[tuple[str, float]], width: float, height: float, size: float) -> None:
     """Tokens on their tints, from the top of axes that are `width` × `height` points large."""
     ax.set(xlim=(0, width), ylim=(-height, 0))
     for (token, score), (x, line) in zip(scores, _wrap([t for t, _ in scores], width, size), strict=True):
@@ -168,7 +149,7 @@ def _write_words(ax: "Axes", scores: Sequence[tuple[str, float]], width: float, 
         ax.text(x, y, token, size=size, color=_INK, va="center", parse_math=False, bbox=box)
 
 
-def _scale_bar(ax: "Axes", signed: bool) -> None:
+def _scale_bar(ax: Axes, signed: bool) -> None:
     """The colour scale with its meaning, for maps that are each divided by their own maximum."""
     low = -1 if signed else 0
     values = np.linspace(low, 1, 256)[None]
@@ -179,11 +160,8 @@ def _scale_bar(ax: "Axes", signed: bool) -> None:
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     ax.set_title("against · for the word" if signed else "weight (no sign)", size=10)
-    for x, text, align in (
-        (low, "−max" if signed else "0", "left"),
-        (0, "0" if signed else "", "center"),
-        (1, "max", "right"),
-    ):
+    ends = ((low, "−max" if signed else "0", "left"), (0, "0" if signed else "", "center"), (1, "max", "right"))
+    for x, text, align in ends:
         ax.text(x, -0.4, text, ha=align, va="top", size=10)
 
 
@@ -194,9 +172,6 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
     that does not exist is a `RequestError`. Beneath each map stand the tokens before the word, tinted by their
     relevance divided by the largest |.|.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     first = explanations[0]
     rows = list(range(len(first.positions)) if words is None else words)
     for explanation in explanations:
@@ -218,7 +193,7 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
     with rc_context(STYLE):
         figure = Figure(figsize=(wide, high))
 
-        def place(column: int, top: float, h: float) -> "Axes":
+        def place(column: int, top: float, h: float) -> Axes:
             axes = figure.add_axes((column * (side + gap) / wide, 1 - (top + h) / high, side / wide, h / high))
             axes.axis("off")
             return axes
@@ -250,8 +225,6 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
     Scores are divided by the method's largest |.|. Methods without a linguistic score are left out.
     `.data` is the DataFrame: a row for each method, a column for each token; a repeated token is numbered.
     """
-    import pandas as pd
-
     for explanation in explanations:
         check_row(explanation, row)
     scored = {label(e.method): s for e in explanations if (s := word_scores(e, row)) is not None}

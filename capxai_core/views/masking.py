@@ -44,24 +44,20 @@ class MaskingView(View):
         example: Example,
         explanations: Sequence[Explanation],
         fill: str = "white",
-        beam_size: int = 3,
-        seed: int = 0,
         title: str | None = None,
     ) -> None:
         first, image, grid = same_words(explanations), example.image(), model.encoder.grid
         caption, rows = first.caption, [p for p in first.positions if p < len(first.caption.words)]
         if fill not in ("white", "mean") or not rows:
             raise RequestError(f"fill={fill!r}: choose white or mean; and explain a word of the caption, not its end")
-        chance = np.random.default_rng(seed).permutation(grid**2)
-        orders = {
-            x.method: [ranked(found, chance) for found in cells(x.image[: len(rows)], grid)] for x in explanations
-        }
+        chance = np.random.default_rng(0).permutation(grid**2)
+        orders = {x.method: [ranked(of, chance) for of in cells(x.image[: len(rows)], grid)] for x in explanations}
         cases = list(product(orders, range(len(rows)), REGIONS, (False, True)))
         hidden = []
         for name, row, region, kept in cases:
             order = chance if region == "random" else orders[name][row][:: -1 if region == "opposed" else 1]
             hidden += [covered(order[: round(share * grid**2)], grid) ^ kept for share in SHARES]
-        after, said = look_again(model, Explained(example, image, caption, {}), np.array(hidden), fill, beam_size)
+        after, said = look_again(model, Explained(example, image, caption, {}), np.array(hidden), fill, beam_size=3)
         captions, n = list(dict.fromkeys(said)), len(SHARES)
         seen = {
             f"{name} {row} {region} {int(kept)}": {

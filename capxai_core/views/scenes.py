@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch.nn import functional as F
 
 from capxai_core.data.examples import ObjectAnnotation
@@ -51,10 +54,6 @@ def figure_scenes(scenes: Sequence[Scene], notes: Sequence[str] | None = None) -
 
 def figure_objects(scene: Scene) -> Plate:
     """A scene with the mask and the box of everything that can be seen in it, each named at the side."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
     objects, wide = scene.annotate(FINE), SIDE + 2 * MARGIN
     with rc_context(STYLE):
         figure = Figure(figsize=(wide, SIDE))

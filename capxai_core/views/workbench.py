@@ -90,11 +90,8 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
     def _show(self, caption: Caption) -> None:
         assert self.image is not None
         against = {"against": self.against.value.strip().lower()} if self.against.value.strip() else {}
-        options: dict[str, Any] = {"lrp": against}
-        found = [
-            explain(self.model, self.image, caption, name, include_end=True, **options.get(name, {}))
-            for name in self.methods
-        ]
+        options: dict[str, Any] = {name: against if name == "lrp" else {} for name in self.methods}
+        found = [explain(self.model, self.image, caption, m, include_end=True, **of) for m, of in options.items()]
         if self.explorer is None:
             self.explorer = Explorer(self.image, found)
             self.children = (*self.children, self.explorer)
