@@ -391,8 +391,8 @@ for figure, measured in bench["figures"].items():
     print(f"{figure:45}{measured:6.2f}")
 
 # %% [markdown]
-# It grows by less than such a pass with each word, on top of what a picture costs once, and in proportion to the number
-# of pictures and to their area:
+# It grows by about a forward pass of the encoder with each word, on top of what a picture costs once, and in proportion
+# to the number of pictures and to their area:
 
 # %%
 figure_growth(bench)

@@ -194,8 +194,8 @@ cx.figure_scenes([e.scene for e, _ in guessed], [" ".join(c) for _, c in guessed
 # %% [markdown]
 # ## Table I
 #
-# How good the captions are, against the five references, by the paper's metrics and others. The paper's values are of
-# photographs and thousands of words; those of drawings can only be compared with one another.
+# How good the captions of this run's profile are, against the five references, by the paper's metrics and others. The
+# paper's values are of photographs and thousands of words; those of drawings can only be compared with one another.
 
 # %% tags=["hide-input"]
 captions = of_models(results := cx.load_results(profile, model), "captions")

@@ -12,9 +12,9 @@
 # *Section V of the paper.*
 #
 # The paper ends with seven statements. Which of them stand here? Each was taken apart into claims with a rule that
-# judges it, before there were results; the verdicts below are computed from the tables of this run. A claim is
-# *reproduced*, or holds *in direction* (the paper prints a number, and ours is another), or does *not* come out:
-# contradicted, or undecided at this n. No verdict in the tables was typed in.
+# judges it, before there were results ([one was mended](ledger) later); the verdicts below are computed from the tables
+# of this run. A claim is *reproduced*, or holds *in direction* (the paper prints a number, and ours is another), or
+# does *not* come out: contradicted, or undecided at this n. No verdict in the tables was typed in.
 
 # %% tags=["parameters"]
 profile = "scenes"

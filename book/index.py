@@ -144,4 +144,5 @@ view
 #   whole book can be rebuilt on a laptop in twenty minutes. What holds for drawings need not hold for photographs:
 #   [there](photographs) some of it turns round.
 # - **The numbers** come with intervals, n and seed, and the rules that turn them into verdicts were written down before
-#   there were any numbers. One model of each kind was evaluated, so the intervals are those of pictures, not of models.
+#   there were any numbers, but for [one that was mended](ledger). One model of each kind was evaluated, so the
+#   intervals are those of pictures, not of models.

@@ -183,7 +183,7 @@ table_intervals(lrp, "edit", caption=f"LRP, {name_of(model)}: rank correlation")
 #   tried.
 # - A map has only so much to say about a *change*. LRP divides the score that is there; it does not predict what the
 #   score would be. Where the two agree it is a finding, and where they do not it is no mistake in the arithmetic.
-# - Claims that the paper makes from one picture are judged by the tables of this page:
+# - Claims that the paper makes from one picture are judged by the table behind this page:
 
 # %% tags=["full-width"]
 verdicts(every[model].folder.parents[1], "scenes", "true_causes")

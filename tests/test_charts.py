@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,7 +145,6 @@ def test_figures_of_nothing_say_so() -> None:
     curves = cx.figure_curves(nothing, "x", "method", ("threshold", "correctness"))
     for plate in (cx.figure_intervals(nothing, "method", "area"), curves, cx.figure_roc(nothing, {})):
         assert plate.alt.endswith("there are no values to show.")
-    assert not plt.get_fignums()
 
 
 def test_negative_evidence_is_dashed_in_the_colour_of_its_method() -> None:

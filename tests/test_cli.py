@@ -51,9 +51,11 @@ def test_explain_own_caption_and_one_method(scene, tmp_path, capsys):
 
 def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene, tmp_path, capsys):
     (scene.parent / "broken.jpg").write_text("no picture")
+    (scene.parent / "phone.heic").write_text("of another kind")
     out = tmp_path / "gallery"
     assert capxai("explain", scene.parent, "--model", "scenes/grid_td", "--out", out) == 2
-    assert "broken.jpg: cannot be decoded" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "broken.jpg: cannot be decoded" in err and "no pictures of a known kind: phone.heic\n" in err
     table = pd.read_csv(out / "words.csv")
     assert set(table.picture) == {"scene 1.png", "scene 2.png"} and set(table.method) == set(USUAL)
     lrp = table[table.method == "lrp"]

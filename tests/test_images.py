@@ -141,7 +141,7 @@ def test_unusable_files_name_themselves_and_the_reason(tmp_path, monkeypatch):
     for name, reason in [
         ("truncated.png", "truncated"),
         ("empty.jpg", "empty"),
-        ("text.jpg", "cannot be decoded"),
+        ("text.jpg", "cannot be decoded.*none of JPEG, PNG"),
         ("missing.jpg", "no such file"),
         ("", "folder"),
         ("x" * 5000, "too long"),

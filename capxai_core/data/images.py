@@ -50,8 +50,8 @@ def load_image(path: str | Path) -> Tensor:
     except ImageError:
         raise
     except Exception as error:  # damaged files make decoders raise nearly anything, TypeError and struct.error included
-        empty, other = os.path.isfile(path) and os.path.getsize(path) == 0, isinstance(error, UnidentifiedImageError)
-        reason = "the file is empty" if empty else f"it is none of {', '.join(FORMATS)}" if other else str(error)
+        known = f"it is broken, or none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
+        reason = "the file is empty" if os.path.isfile(path) and os.path.getsize(path) == 0 else known
         raise ImageError(f"{path}: cannot be decoded as an image: {reason}") from None
 
 

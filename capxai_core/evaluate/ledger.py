@@ -3,7 +3,7 @@
 `claims.toml` holds the claims, each with the rule that will judge it; the rule computes the verdict from the result
 tables alone, by the 95 % intervals of their rows:
 
-- `above`, `below`: every row lies beyond `than`, a constant or other rows of the table, intervals disjoint. (That is
+- `above`, `below`: every row lies beyond `than`, a constant or its like among other rows, intervals disjoint. (That is
   strict; where a table has the paired difference, a claim compares that with 0.) *reproduced*; but where the paper
   prints a number, *in direction* unless the value is within `tolerance` of it and was measured on the paper's data.
 - `near`: every interval lies within `tolerance` of the number: *reproduced*.

@@ -94,7 +94,7 @@ def training_rates(model: Captioner, examples: Sequence[Example], object_words: 
     """
     wanted = sorted(object_words)
     counts = support_counts(examples, say(model, examples), wanted).set_index("word")
-    counts = counts[["said", "right"]].reindex(wanted, fill_value=0).astype(int)  # object where there was no row
+    counts = counts[["said", "right"]].reindex(wanted, fill_value=0)
     mentioned = Counter(word for example in examples for word in set(chain(*example.captions)))
     overall = counts["right"].sum() / counts["said"].sum() if counts["said"].any() else np.nan
     return counts.assign(

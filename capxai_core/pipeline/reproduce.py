@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from time import monotonic
 
@@ -58,17 +59,10 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     if profile.needs_data:
         steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
         steps += [("reward", GOES_ON, ("train", *on, "--model", GOES_ON, "--reward", "--again"), TRAINED * listed)]
-        for m in (*DECODERS, FURTHER):
-            than = {"test": ("--against", f"{name}/{GOES_ON}")} if m == FURTHER else {}
-            steps += [
-                (
-                    "quality",
-                    f"{m} {split}",
-                    ("quality", "--model", f"{name}/{m}", "--split", split, *than.get(split, ())),
-                    3.0,
-                )
-                for split in ("val", "test")
-            ]
+        for m, split in product((*DECODERS, FURTHER), ("val", "test")):
+            than = ("--against", f"{name}/{GOES_ON}") if (m, split) == (FURTHER, "test") else ()
+            command = ("quality", "--model", f"{name}/{m}", "--split", split, *than)
+            steps.append(("quality", f"{m} {split}", command, 6.0 if than else 3.0))
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:

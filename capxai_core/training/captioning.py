@@ -267,8 +267,8 @@ def quiet_trainer(**options: Any) -> L.Trainer:
     """A trainer that keeps nothing by itself, without the advice that is not for users of these commands."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-    options |= dict.fromkeys(("logger", "enable_checkpointing", "enable_model_summary"), False)
-    return L.Trainer(num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, **options)
+    quiet: dict[str, Any] = dict.fromkeys(("logger", "enable_checkpointing", "enable_model_summary"), False)
+    return L.Trainer(num_sanity_val_steps=0, reload_dataloaders_every_n_epochs=1, **quiet, **options)
 
 
 def fit(trainer: L.Trainer, module: L.LightningModule, data: L.LightningDataModule, checkpoint: Path) -> None:

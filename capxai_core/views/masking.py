@@ -25,8 +25,8 @@ class MaskingView(View):
     """A picture whose cells are hidden by a word's map, the caption the model gives then, and the word's probability.
 
     explanations: of one caption of the example's picture, one a method; their words are offered, so explain only a few
-    (`words=`): every step is looked at beforehand. fill: white or mean (the picture's colour). seed: of the random
-    cells, the same for every word and method. Traits: `word` (row of the explanations), `method`, `region` (of
+    (`words=`): every step is looked at beforehand. fill: white or mean (the picture's colour). The random cells are
+    the same for every word and method. Traits: `word` (row of the explanations), `method`, `region` (of
     `REGIONS`), `kept` (hide all but the region), `step` (of `SHARES`).
     """
 
