@@ -132,6 +132,13 @@ more = "still said: own cells, less elsewhere [95 %]"
 cx.figure_intervals(said, "method", more, "model", 0, title="Hidden")
 
 # %% [markdown]
+# And what each method marks, less what *attention* marks, word by word:
+
+# %% tags=["hide-input"]
+versus = pick(table, region="relevant", against="attention", measure="survives", kept=False)
+cx.figure_intervals(versus, "method", "still said: own cells, less attention’s [95 %]", "model", 0, title="Hidden")
+
+# %% [markdown]
 # Then how much further the word's probability drops, at its place in the old caption. Now the right side is the good
 # one.
 

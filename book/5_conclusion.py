@@ -112,16 +112,16 @@ Markdown("\n\n".join(parts))
 # which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
 # adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
-# And without what LRP marks in a photograph words go that stay without the same outline elsewhere; attention, ahead of
-# LRP in this on the drawn scenes, is behind it here, where the cells are blurred or take the mean colour
-# ([](looking_again), grid-TD alone).
+# And without what LRP marks in a photograph words go that stay without the same outline elsewhere. In this attention is
+# ahead of LRP on the drawn scenes, and here, by adaptive attention, behind. Hidden or shown in LRP's order, a
+# photograph's cells cost a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #
 # One model of each kind was evaluated, on COCO Flickr8k's: intervals are over pictures, not over trainings. The drawn
 # scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do
 # not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion) was run
-# for one captioner on few of them, and LRP's options not at all.
+# on some of them, for grid-TD on few, and with other options of LRP on none.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()

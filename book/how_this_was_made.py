@@ -35,7 +35,7 @@ seed = 1
 # Numbers of photographs come from the steps of `capxai reproduce --profile flickr8k`, about fifteen hours, those of
 # COCO from `capxai evaluate --profile coco2017 --model flickr8k/adaptive --subset 0` and likewise grid-TD. What these
 # make comes with the project, and so do captioners that they are of, as `runs/` had them: weights, card and log
-# (`results/flickr8k`), with two exceptions: fewer photographs were looked at again ([there](looking_again) are the
+# (`results/flickr8k`), with two exceptions: grid-TD looked at fewer photographs again ([there](looking_again) are the
 # counts), and what the captioner trained for a reward says was not explained but for the pictures shown.
 #
 # ## The weights

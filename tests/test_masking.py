@@ -202,6 +202,26 @@ def test_the_table_tells_means_and_differences_by_hand() -> None:
     assert set(table["n"]) == {3} and set(table["images"]) == {3} and len(table) == 2 * 9
 
 
+def test_what_one_method_marks_is_compared_with_what_attention_marks_word_by_word() -> None:
+    survives = {"attention": (True, True, False, True), "lrp": (False, True, False, False)}
+    rows = [
+        {"image": f"i{k // 2}", "position": k, "method": method, "share": share, "fill": "white", "kept": False}
+        | {"region": region, "probability": 0.9, "masked_probability": 0.1 * share * (method == "lrp")}
+        | {"survives": lives if region == "relevant" else True}
+        for share in (0.25, 0.5)
+        for method, all_lives in survives.items()
+        for region in REGIONS
+        for k, lives in enumerate(all_lives)
+    ]
+    table = masking_table(pd.DataFrame(rows))
+    compared = table[table["against"] == "attention"].set_index(["measure", "share"])
+    assert set(compared["method"]) == {"lrp"} and set(compared["region"]) == {"relevant"} and len(compared) == 4
+    assert set(compared["n"]) == {4} and set(compared["images"]) == {2}
+    assert compared["value"]["survives", 0.25] == compared["value"]["survives", 0.5] == -0.5
+    assert compared["value"]["drop", 0.25] == pytest.approx(-0.025)
+    assert compared["value"]["drop", 0.5] == pytest.approx(-0.05)
+
+
 def test_an_empty_selection_says_so() -> None:
     (row,) = masking_table(pd.DataFrame([])).to_dict("records")
     assert (row["n"], row["value"], row["note"]) == (0, None, "nothing selected")

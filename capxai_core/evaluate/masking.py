@@ -74,8 +74,8 @@ def masking_rows(
 def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """How often the word survives and how far its probability drops, and how that differs between regions.
 
-    Columns: method, share, fill, kept, measure (survives, drop), region, against (empty, or the region that is taken
-    off the relevant one, word by word), then those of an interval and p.
+    Columns: method, share, fill, kept, measure (survives, drop), region, against (empty, or what is taken off the
+    relevant one, word by word: another region, or `attention`'s relevant one), then those of an interval and p.
     """
     by, found = ["method", "share", "fill", "kept"], []
     if not len(table):
@@ -88,6 +88,13 @@ def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
             for region, other in (*((r, None) for r in REGIONS), *(("relevant", r) for r in REGIONS[1:])):
                 asked = dict(zip(by, key, strict=True)) | {"measure": measure, "region": region, "against": other or ""}
                 found.append(measured(asked, part[region], images, seed, None if other is None else part[other]))
+        own = wide["relevant"].unstack("method")
+        for method, (key, part) in product(own.columns, own.groupby(level=by[1:])):
+            if method != "attention" and "attention" in own:
+                asked = {"method": method} | dict(zip(by[1:], key, strict=True)) | {"measure": measure}
+                asked |= {"region": "relevant", "against": "attention"}
+                images = part.index.get_level_values("image").to_numpy()
+                found.append(measured(asked, part[method], images, seed, part["attention"]))
     return pd.DataFrame(found)
 
 
