@@ -121,7 +121,7 @@ Markdown("\n\n".join(parts))
 # One model of each kind was evaluated, on COCO Flickr8k's: intervals are over pictures, not over trainings. The drawn
 # scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do
 # not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion) was run
-# on some of them, for grid-TD on few, and with other options of LRP on none.
+# on some of them, for grid-TD on few.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()
