@@ -156,8 +156,8 @@ cx.figure_intervals(said, "method", more, "model", 0, title="Kept alone")
 
 # %% [markdown]
 # LRP does what the paper says of it. But the paper puts attention behind, for being dispersed, and on the drawn scenes
-# hiding what *attention* marks costs at least as many words. One reason is plain: attention is what the model itself
-# weighs its places by, and a place without weight reaches the word only through the mean over all places.
+# hiding what *attention* marks costs more words. One reason is plain: attention is what the model itself weighs its
+# places by, and a place without weight reaches the word only through the mean over all places.
 #
 # ## Not white alone, and not a quarter alone
 #

@@ -82,8 +82,8 @@ Markdown("\n\n".join(parts))
 #   caption better than attention's do ([](4b2_localisation)). A sign that locates: what speaks against a word lies
 #   elsewhere than what speaks for it. An account: how much of a score came from the picture, how much from the words.
 # - **Where it did not get ahead.** On the objects' boxes it lies better than attention for one captioner and worse for
-#   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding what it marks costs no
-#   more words than hiding what attention marks ([](4b_masking)). And of the things that cause a word, found out by
+#   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding what it marks costs
+#   fewer words than hiding what attention marks ([](4b_masking)). And of the things that cause a word, found out by
 #   removing them, integrated gradients rank more rightly than either ([](true_causes)).
 # - **Evidence from words is real, and LRP's is weak.** Its scores of the earlier words follow what deleting them does
 #   better than chance, and much worse than the rule that the nearest word matters most. For *is*, the word it ranks
