@@ -105,16 +105,16 @@ Markdown("\n\n".join(parts))
 # ## What photographs change
 #
 # The same commands on test photographs of Flickr8k and on a sample of COCO ([](photographs)): Flickr8k's shirts are
-# made up as often, and LRP's two scores tell right from made-up words about as well as printed. Three things come out
+# made up as often, and LRP's two scores tell right from made-up words about as well as printed. Four things come out
 # otherwise than above. The word that LRP ranks first matters more to *is* than one at random, as the paper says. On
 # some fifty words of COCO LRP lies on the objects better than attention at equal resolution too (in grid-TD only just),
 # which resolution, the paper's own reason, cannot explain. And LRP's mean tells right from wrong uses of one word,
 # which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
 # adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
-# And without what LRP marks in a photograph words go that stay without the same outline elsewhere. In this attention is
-# ahead of LRP on the drawn scenes, and here, by adaptive attention, behind. Hidden or shown in LRP's order, a
-# photograph's cells cost a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
+# And hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, in adaptive
+# attention costs more. Hidden or shown in LRP's order, a photograph's cells cost a word or bring it back sooner than in
+# attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #

@@ -36,7 +36,8 @@ seed = 1
 # COCO from `capxai evaluate --profile coco2017 --model flickr8k/adaptive --subset 0` and likewise grid-TD. What these
 # make comes with the project, and so do captioners that they are of, as `runs/` had them: weights, card and log
 # (`results/flickr8k`), with two exceptions: grid-TD looked at fewer photographs again ([there](looking_again) are the
-# counts), and what the captioner trained for a reward says was not explained but for the pictures shown.
+# counts; its table of masking lacks the rows against attention), and what the captioner trained for a reward says was
+# not explained but for the pictures shown.
 #
 # ## The weights
 
@@ -77,8 +78,8 @@ again.loc[["images", "bfloat16", "code"]].style.set_uuid("again").set_table_attr
 
 # %% [markdown]
 # *weights*, *encoder*, *data* and *code* are SHA-256 hashes: of the file, of the encoder's tensors, of the pictures'
-# names and captions, and of the modules that compute results. Results of other weights are refused when a chapter asks
-# for them.
+# names and captions, and of the modules that compute results; for photographs, of those that made the records, from
+# which later ones made some tables again. Results of other weights are refused when a chapter asks for them.
 #
 # ## The versions
 

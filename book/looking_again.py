@@ -14,8 +14,8 @@
 # On the drawn scenes, hiding what LRP marks costs fewer words than hiding what attention marks, and Guided Grad-CAM's
 # sign points the wrong way. But a drawing has flat colours and hard outlines, and white is something to see in it. The
 # paper's example of masking is a photograph. So the captioners of [](photographs) look at some of Flickr8k's test
-# photographs again, at each several hundred times: with cells of the encoder's grid hidden or kept alone, and with
-# their weights shuffled.
+# photographs again, at each several hundred times, with cells of the encoder's grid hidden or kept alone; at some with
+# their weights shuffled, and at some with other options of LRP.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -24,6 +24,8 @@ seed = 1
 photographs = "flickr8k"
 
 # %% tags=["hide-input"]
+from IPython.display import display
+
 import capxai_core as cx
 from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.results import evaluated
@@ -35,7 +37,7 @@ root = results.folder.parents[1]
 order, captioners = ["lrp", "guided_gradcam", "gradcam", "attention"], [*evaluated(root / photographs)]
 for name in captioners:
     made = cx.load_results(photographs, name).subset
-    print(f"{made['model']}: {made['images'] or 'no'} photographs looked at again, seed {made['seed']}")
+    print(f"{made['model']}: {made['images'] or 'no'} photographs with cells hidden, seed {made['seed']}")
 
 # %% [markdown]
 # No photograph can be shown here, since those of Flickr8k may not be. What is hidden or shown is so for the first
@@ -51,12 +53,9 @@ masked = pick(of_profiles(results, "masking"), method=order).dropna(subset="valu
 taken = masked[masked["profile"].str.startswith(photographs)]
 quarter = pick(taken, share=0.25, fill="white", measure="survives", region=list(REGIONS), against="")
 share = "share of the words that are still said [95 %]"
-first, second = captioners[0], captioners[-1]
 hidden = pick(quarter, kept=False)
-cx.figure_intervals(pick(hidden, model=first), "method", share, "region", title=f"Hidden, {name_of(first)}")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_intervals(pick(hidden, model=second), "method", share, "region", title=f"Hidden, {name_of(second)}")
+for name in captioners:
+    display(cx.figure_intervals(pick(hidden, model=name), "method", share, "region", title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
 # Mind the cells *at random*: few words are left without them, and of all maps only LRP's, in adaptive attention, name
@@ -68,10 +67,10 @@ cx.figure_intervals(pick(hidden, model=second), "method", share, "region", title
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
 alone = pick(quarter, kept=True)
-cx.figure_intervals(pick(alone, model=first), "method", share, "region", title=f"Kept alone, {name_of(first)}")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_intervals(pick(alone, model=second), "method", share, "region", title=f"Kept alone, {name_of(second)}")
+for name in captioners:
+    display(
+        cx.figure_intervals(pick(alone, model=name), "method", share, "region", title=f"Kept alone, {name_of(name)}")
+    )
 
 # %% [markdown]
 # Each word compared with itself, its own cells less the same outline elsewhere, beside the drawn scenes:
@@ -90,34 +89,34 @@ cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 # On photographs, too, LRP does what the paper says of it: without the cells that it marks, words are lost that stay
 # without the same outline elsewhere, and with nothing but these cells words stay that elsewhere are lost. All this is
 # weaker than on the drawn scenes, attention's most of all. Grad-CAM is clear of its control in adaptive attention
-# alone. Guided Grad-CAM's sign misleads here as well: what it marks as speaking *against* a word matters at least as
-# much as what it marks as speaking *for* it.
+# alone. Guided Grad-CAM's sign misleads in adaptive attention, where what it marks as speaking *against* a word costs
+# more than what it marks as speaking *for* it; in grid-TD it points nowhere.
 #
 # White is not nothing. The same cells in the picture's mean colour, or blurred; and a tenth or a half of them:
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
 other = by_fill(pick(taken, region="relevant", against="shifted", measure="survives", kept=False))
-cx.figure_intervals(pick(other, model=first), "how", less, "method", 0, title=f"Hidden, {name_of(first)}")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_intervals(pick(other, model=second), "how", less, "method", 0, title=f"Hidden, {name_of(second)}")
+for name in captioners:
+    display(cx.figure_intervals(pick(other, model=name), "how", less, "method", 0, title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
 # LRP and attention stay clear of their controls whatever the cells are filled with and however many they are; Guided
-# Grad-CAM does not, Grad-CAM in adaptive attention alone. In grid-TD LRP costs two or three times as many words as
-# attention does in the mean colour and blurred, which white, something to see, hides. With half of the picture gone the
-# control loses most words too.
+# Grad-CAM does not, Grad-CAM in adaptive attention alone. In grid-TD LRP is two or three times as far ahead of its
+# control as attention is of its own, in the mean colour and blurred; white, something to see, hides that. With half of
+# the picture gone the control loses most words too.
 #
 # Word by word, what is still said without a method's cells, less what is still said without attention's (of adaptive
 # attention; grid-TD's words were counted before this was asked):
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
 versus = pick(taken, region="relevant", against="attention", measure="survives", kept=False)
-cx.figure_intervals(by_fill(versus), "how", "still said: own cells, less attention’s [95 %]", "method", 0)
+than = "still said: own cells, less attention’s [95 %]"
+cx.figure_intervals(by_fill(pick(versus, model="adaptive")), "how", than, "method", 0, title=name_of("adaptive"))
 
 # %% [markdown]
-# LRP's cells cost more words than attention's, in white and in the mean colour clearly; Grad-CAM's and Guided
-# Grad-CAM's cost fewer, or as many. On the drawn scenes it was attention that was ahead ([](4b_masking)).
+# LRP's cells cost more words than attention's, clearly with a tenth or a quarter white or a quarter in the mean colour,
+# not clearly with a quarter blurred or half white; Grad-CAM's and Guided Grad-CAM's cost fewer, or as many. On the
+# drawn scenes it was attention that was ahead ([](4b_masking)).
 #
 # ## All shares: deletion and insertion
 #
@@ -129,10 +128,8 @@ compared = by_order(of_profiles(results, "deletion").dropna(subset="value"))
 areas = pick(compared, against="random")
 seen = areas[areas["profile"].str.startswith(photographs)]
 area = "area under the curve, less that of a random order [95 %]"
-cx.figure_intervals(pick(seen, model=first), "map", area, "curve", 0, title=f"{name_of(first)} on photographs")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_intervals(pick(seen, model=second), "map", area, "curve", 0, title=f"{name_of(second)} on photographs")
+for name in captioners:
+    display(cx.figure_intervals(pick(seen, model=name), "map", area, "curve", 0, title=name_of(name)))
 
 # %% [markdown]
 # Beside the drawn scenes:
@@ -156,9 +153,8 @@ cx.figure_intervals(pick(ahead, curve="insertion"), "map", than, "of", 0, title=
 # In the order of their sign LRP, occlusion and integrated gradients name cells whose loss costs the word more than
 # chance, and of what is shown from nothing occlusion and LRP bring it back soonest. LRP is ahead of attention in both
 # directions and by both captioners. To lose what attention or Grad-CAM names first is hardly worse than to lose cells
-# strewn by chance, which, as above, cost a photograph most; on the drawn scenes either is well ahead of chance. Guided
-# Grad-CAM's sign misleads: ranked by it, its cells do worse than chance both ways, ranked by magnitude as well as
-# Grad-CAM's.
+# strewn by chance; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign misleads: ranked by it,
+# its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
 #
 # ## Shuffled weights
 #
@@ -169,10 +165,8 @@ alike = of_profiles(results, "randomisation").dropna(subset="value").astype({"de
 alike = alike[alike["profile"].str.startswith(photographs)]
 axes = ("layers shuffled, from the output down", "rank correlation of |E|")
 placed = pick(alike, measure="map_rank")
-cx.figure_curves(pick(placed, model=first), "depth", "method", axes, title=f"{name_of(first)} on photographs")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_curves(pick(placed, model=second), "depth", "method", axes, title=f"{name_of(second)} on photographs")
+for name in captioners:
+    display(cx.figure_curves(pick(placed, model=name), "depth", "method", axes, title=name_of(name)))
 
 # %% [markdown]
 # The same maps with their sign:
@@ -191,9 +185,9 @@ cx.figure_curves(signed, "depth", "of", turned)
 #
 # ## Options of LRP
 #
-# Does anything hang on options that nobody can choose for a reason? Every word of some of these photographs
-# was explained again with one option changed ([](sanity_checks) tells which, and why). How alike are the maps
-# and the words' scores to those with the paper's options?
+# Does anything hang on options that nobody can choose for a reason? Every word of some test photographs was explained
+# again with one option changed ([](sanity_checks) tells which, and why). How alike are the maps and the words' scores
+# to those with the paper's options?
 
 # %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
 swept = of_profiles(results, "robustness").dropna(subset="value")
@@ -202,21 +196,17 @@ kinds = {"map_rank": "maps", "words": "words before"}
 like = pick(swept, measure=[*kinds])
 like = like.assign(measure=like["measure"].map(kinds))
 agree = "rank correlation with the paper's setting [95 %]"
-cx.figure_intervals(pick(like, model=first), "method", agree, "measure", title=f"{name_of(first)} on photographs")
-
-# %% tags=["hide-input"] made="capxai evaluate --subset-only on Flickr8k, seed 0"
-cx.figure_intervals(pick(like, model=second), "method", agree, "measure", title=f"{name_of(second)} on photographs")
+for name in captioners:
+    display(cx.figure_intervals(pick(like, model=name), "method", agree, "measure", title=name_of(name)))
 
 # %% [markdown]
-# And which conclusions come out otherwise with another option? (Boxes there are none, so nothing is said of objects.)
+# And which conclusions come out otherwise with another option? (There are no boxes, so nothing is said of objects.)
 
 # %% tags=["hide-input", "full-width"]
 concluded = of_profiles(results, "conclusions").dropna(subset="value")
 concluded = concluded[concluded["profile"].str.startswith(photographs)]
-table_conclusions(pick(concluded, model=first), f"Conclusions, {name_of(first)} on photographs")
-
-# %% tags=["hide-input", "full-width"]
-table_conclusions(pick(concluded, model=second), f"Conclusions, {name_of(second)} on photographs")
+for name in captioners:
+    display(table_conclusions(pick(concluded, model=name), f"Conclusions, {name_of(name)} on photographs"))
 
 # %% [markdown]
 # None does. A tenfold ε changes the maps most, and still no conclusion; on the drawn scenes a few hang on it
@@ -237,7 +227,7 @@ verdicts(root, profile, "4b2_localisation", only=["guided-fails-sanity-checks"])
 # ## What to make of it
 #
 # - On photographs LRP is ahead of attention, as the paper has it and the drawn scenes do not: by the words that its
-#   cells cost, in white and in the mean colour, and by their order, in both captioners. The lead is small. The counts
+#   cells cost, asked of adaptive attention alone, and by their order, in both captioners. The lead is small. The counts
 #   stand at the top of the page; grid-TD's are few.
 # - Guided Grad-CAM is the paper's best for localisation. As an account of what speaks *for* a word it fails here as
 #   well: its sign does not tell.

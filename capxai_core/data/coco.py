@@ -80,9 +80,9 @@ class Instances:
 def load_coco(captions: str | Path, instances: str | Path | None, images: str | Path, split: str) -> list[FileExample]:
     """Read a captions file and, for objects with boxes and masks, the instances file of the same images.
 
-    Pictures are looked for in the folder `images`. A blank caption is skipped; an image without any other is an error.
-    Masks are drawn when asked for, in the size that the annotations state. Raises `DataError` naming file, field and
-    index.
+    The pictures belong in the folder `images`, which must be there; `Profile` tells which are missing. A blank caption
+    is skipped; an image without any other is an error. Masks are drawn when asked for, in the size that the annotations
+    state. Raises `DataError` naming file, field and index.
     """
     captions, folder = Path(captions), Path(images)
     if not folder.is_dir():
