@@ -83,18 +83,15 @@ def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     table = table.assign(drop=table["probability"] - table["masked_probability"])
     for measure in ("survives", "drop"):
         wide = table.pivot(index=[*by, "image", "position"], columns="region", values=measure).astype(float)
+        if "attention" in wide.index.get_level_values("method"):
+            its = wide["relevant"].xs("attention", level="method").rename("attention")
+            wide = wide.join(its, on=its.index.names)
         for key, part in wide.groupby(level=by):
-            images = part.index.get_level_values("image").to_numpy()
-            for region, other in (*((r, None) for r in REGIONS), *(("relevant", r) for r in REGIONS[1:])):
-                asked = dict(zip(by, key, strict=True)) | {"measure": measure, "region": region, "against": other or ""}
+            images, what = part.index.get_level_values("image").to_numpy(), dict(zip(by, key, strict=True))
+            others = [name for name in (*REGIONS[1:], "attention") if name in part and name != what["method"]]
+            for region, other in (*((r, None) for r in REGIONS), *(("relevant", other) for other in others)):
+                asked = what | {"measure": measure, "region": region, "against": other or ""}
                 found.append(measured(asked, part[region], images, seed, None if other is None else part[other]))
-        own = wide["relevant"].unstack("method")
-        for method, (key, part) in product(own.columns, own.groupby(level=by[1:])):
-            if method != "attention" and "attention" in own:
-                asked = {"method": method} | dict(zip(by[1:], key, strict=True)) | {"measure": measure}
-                asked |= {"region": "relevant", "against": "attention"}
-                images = part.index.get_level_values("image").to_numpy()
-                found.append(measured(asked, part[method], images, seed, part["attention"]))
     return pd.DataFrame(found)
 
 
