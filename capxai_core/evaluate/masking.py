@@ -78,14 +78,15 @@ def masking_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     relevant one, word by word: another region, or `attention`'s relevant one), then those of an interval and p.
     """
     by, found = ["method", "share", "fill", "kept"], []
+    words = [*by, "image", "position"]
     if not len(table):
         return nothing([*by, "measure", "region", "against"])
     table = table.assign(drop=table["probability"] - table["masked_probability"])
     for measure in ("survives", "drop"):
-        wide = table.pivot(index=[*by, "image", "position"], columns="region", values=measure).astype(float)
+        wide = table.pivot(index=words, columns="region", values=measure).astype(float)
         if "attention" in wide.index.get_level_values("method"):
             its = wide["relevant"].xs("attention", level="method").rename("attention")
-            wide = wide.join(its, on=its.index.names)
+            wide = wide.join(its, on=words[1:])
         for key, part in wide.groupby(level=by):
             images, what = part.index.get_level_values("image").to_numpy(), dict(zip(by, key, strict=True))
             others = [name for name in (*REGIONS[1:], "attention") if name in part and name != what["method"]]
