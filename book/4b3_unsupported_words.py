@@ -39,7 +39,7 @@ import pandas as pd
 
 import capxai_core as cx
 from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
-from capxai_core.views.charts import name_of, of_models, pick
+from capxai_core.views.charts import by_table_2, name_of, of_models, pick
 from capxai_core.views.claims import verdicts
 
 results = cx.load_results(profile, model)
@@ -131,9 +131,8 @@ view
 
 # %% tags=["hide-input"]
 labels = ["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"]
-raw = ["L-max", "1 - β"]
 auc = pick(of_models(results, "auc"), label=labels)
-auc = auc[auc["label"].isin(raw) == (auc["normalisation"] == "raw")]
+auc = by_table_2(auc)
 pooled = pick(auc, label=labels, selection="frequent", pairs="pooled")
 area = "area under the ROC curve [95 %]"
 cx.figure_intervals(pooled, "label", area, "model", 0.5, "printed", "Table II, pooled")
@@ -148,7 +147,7 @@ cx.table_intervals(pd.concat([paper, pooled]), "label", "model", "Table II")
 
 # %% tags=["hide-input"]
 points = results["roc"]
-points = points[points["label"].isin(raw) == (points["normalisation"] == "raw")]
+points = by_table_2(points)
 mine = pick(pooled, label=labels, model=model).dropna(subset="value")
 areas = {row["label"]: f"{row['value']:.2f}" for row in mine.to_dict("records")}
 cx.figure_roc(pick(points, label=labels), areas, title=f"Figure 7, {name_of(model)}")
@@ -206,7 +205,7 @@ cx.figure_intervals(words, "word", area, "model", 0.5, title="L, word by word")
 # %% tags=["hide-input"]
 ahead = of_models(results, "auc_differences")
 ahead = pick(ahead, label=["Guided-abs", "Att.", "1 - β", "Guided"])
-ahead = ahead[ahead["label"].isin(raw) == (ahead["normalisation"] == "raw")]
+ahead = by_table_2(ahead)
 less = "AUC of L less that of the other, within words [95 %]"
 cx.figure_intervals(ahead, "label", less, "model", 0)
 

@@ -39,7 +39,7 @@ from capxai_core.evaluate.tuning import BIASED, CLOTHES
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.photographs import kept_photographs, photograph
 from capxai_core.pipeline.pictures import word_rows
-from capxai_core.views.charts import name_of, of_profiles, pick
+from capxai_core.views.charts import by_table_2, name_of, of_profiles, pick
 from capxai_core.views.claims import disagreements
 
 results = cx.load_results(profile, model)
@@ -174,9 +174,7 @@ cx.figure_intervals(made_up, "word", wrong, "of", printed="printed", title="Made
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 areas = of_profiles(results, "auc")
-undivided = ["L-max", "1 - β"]
-areas = areas[areas["label"].isin(undivided) == areas["normalisation"].eq("raw")]
-areas = pick(areas, label=["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"], selection="all", word="")
+areas = pick(by_table_2(areas), label=["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"], selection="all", word="")
 area = "area under the ROC curve [95 %]"
 cx.figure_intervals(pick(areas, pairs="pooled"), "label", area, "of", 0.5, title="All object words")
 

@@ -25,11 +25,12 @@ seed = 1
 
 # %% tags=["hide-input"]
 import pandas as pd
+from IPython.display import display
 
 import capxai_core as cx
 from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.sanity import layers
-from capxai_core.views.charts import by_order, name_of, table_intervals
+from capxai_core.views.charts import by_order, name_of, pick, table_intervals
 from capxai_core.views.claims import table_conclusions, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
@@ -76,13 +77,9 @@ figure_shuffled(captioner, image, caption, position, methods, depths, seed)
 alike = tables["randomisation"][tables["randomisation"]["model"] == model]
 ranks = alike[alike["measure"] == "map_rank"]
 axes = ("layers shuffled, from the output down", "rank correlation of |E|")
-cx.figure_curves(ranks, "depth", "method", axes, title=name_of(model))
-
-# %% tags=["hide-input"]
-for name in both[:-1] if model == both[-1] else both[1:]:
-    other = tables["randomisation"][tables["randomisation"]["model"] == name]
-other = other[other["measure"] == "map_rank"] if len(both) > 1 else ranks
-cx.figure_curves(other, "depth", "method", axes, title=name_of(other["model"].iloc[0]))
+for m in both:
+    curves = pick(tables["randomisation"], model=m, measure="map_rank")
+    display(cx.figure_curves(curves, "depth", "method", axes, title=name_of(m)))
 
 # %% [markdown]
 # The layers' names, and what is left at three stages: the output layer alone shuffled, the whole decoder, everything.
@@ -187,12 +184,8 @@ cx.figure_intervals(shares, "method", part, "model", title="All options")
 
 # %% tags=["hide-input", "full-width"]
 concluded = tables["conclusions"]
-table_conclusions(concluded[concluded["model"] == model], f"Conclusions, {name_of(model)}")
-
-# %% tags=["hide-input", "full-width"]
-for name in both[:-1] if model == both[-1] else both[1:]:
-    other = concluded[concluded["model"] == name]
-table_conclusions(other if len(both) > 1 else concluded, f"Conclusions, {name_of(other['model'].iloc[0])}")
+for m in both:
+    display(table_conclusions(pick(concluded, model=m), f"Conclusions, {name_of(m)}"))
 
 # %% [markdown]
 # These are fewer pictures than the chapters before have, so read the table for what *changes* with an option; the

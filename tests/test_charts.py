@@ -15,7 +15,7 @@ from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
-from capxai_core.views.charts import by_fill, by_order, counted, figure_masked, of_models, pick, styled
+from capxai_core.views.charts import by_fill, by_order, by_table_2, counted, figure_masked, of_models, pick, styled
 from capxai_core.views.claims import disagreements, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
@@ -226,3 +226,11 @@ def test_what_was_hidden_and_what_ranked_it_is_told_in_words() -> None:
     assert by_fill(masked)["how"].tolist() == ["white, 10 %", "white, 50 %", "blurred, 25 %"]
     deleted = pd.DataFrame({"method": ["lrp", "lrp"], "ranking": ["score", "absolute"]})
     assert by_order(deleted)["map"].tolist() == ["LRP", "LRP (either sign)"]
+
+
+def test_table_2_divides_maps_by_their_largest_magnitude_but_for_two_scores() -> None:
+    rows = [(label, how) for label in ("L-max", "L", "Att.", "1 - β") for how in ("raw", "max")]
+    kept = by_table_2(pd.DataFrame(rows, columns=["label", "normalisation"]))
+    assert [*kept.itertuples(index=False, name=None)] == [
+        ("L-max", "raw"), ("L", "max"), ("Att.", "max"), ("1 - β", "raw")
+    ]  # fmt: skip

@@ -141,6 +141,11 @@ def by_order(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(map=table["method"].map(name_of) + by)
 
 
+def by_table_2(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of AUC or ROC scored as table II is: means of E / max|E|, but L-max and 1 − β undivided."""
+    return table[table["label"].isin(["L-max", "1 - β"]) == table["normalisation"].eq("raw")]
+
+
 def colours_of(keys: Sequence[str]) -> dict[str, str]:
     """A colour for each key: a method's own, grey for baselines beside methods, else one of a series."""
     spare = iter(OTHERS * 9 if any(key in COLOURS for key in keys) else SERIES * 9)
