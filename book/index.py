@@ -56,8 +56,8 @@ for question, (name, where) in asked.items():
     low, high = sorted(pair, key=itemgetter("value")) if all(pair) else (None, None)
     apart = low and low["high"] < high["low"]
     rows[question]["higher"] = name_of(high["method"]) if apart else "not clear" if low else ""
-    rows[question]["n"] = max((row["n"] for row in pair if row), default=0)
-    rows[question]["pictures"] = max((row["images"] for row in pair if row), default=0)
+    counts = [max((row[of] for row in pair if row), default=0) for of in ("n", "images")]
+    rows[question]["n in pictures"] = " in ".join(map(str, counts))
 told = pd.DataFrame(rows).T
 told.style.set_table_attributes('class="found"').set_uuid("found")
 

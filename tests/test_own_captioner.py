@@ -43,11 +43,11 @@ def test_lrp_of_a_residual_network_closes_its_account(options):
 
 
 def gru(ops: Ops, cell: nn.GRUCell, x: Tensor, h: Tensor) -> Tensor:
-    """One step: the gates r and z only steer, the candidate n and the old state carry evidence."""
+    """One step: the gates r and z only steer; the candidate n and the old state carry."""
     (_, _, w), (_, _, u) = cell.weight_ih.chunk(3), cell.weight_hh.chunk(3)
     (_, _, b), (_, _, d) = cell.bias_ih.chunk(3), cell.bias_hh.chunk(3)
-    gates = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(h, cell.weight_hh, cell.bias_hh)
-    r, z, _ = gates.sigmoid().chunk(3, -1)
+    given, kept = F.linear(x, cell.weight_ih, cell.bias_ih), F.linear(h, cell.weight_hh, cell.bias_hh)
+    r, z, _ = (given + kept).sigmoid().chunk(3, -1)
     n = ops.tanh(ops.add(ops.linear(x, w, b), ops.gate(r, ops.linear(h, u, d))))
     return ops.add(ops.gate(1 - z, n), ops.gate(z, h))
 
