@@ -37,7 +37,7 @@ def relevance(
     `<end>`. Works in the model's dtype and on its device. Columns of `words`: `<start>`, then the caption's words.
     `ModelError` where the encoder has a layer without a rule, or the account does not close.
     """
-    convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model))
+    convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model, options))
     with torch.enable_grad():
         a = convolutions.a.detach().requires_grad_()
         embedded = model.embed(token_ids).requires_grad_()
@@ -70,17 +70,19 @@ def mean_relevance(
     Arguments as for `relevance`. LRP is linear in the relevance it starts from: where it all passes on, the sum is that
     of the encoder's output, elsewhere one adjoint pass tells how much of each unit's arrives.
     """
-    convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model))
+    seen, reach = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model, options)).reach()
     with torch.enable_grad():
-        a = convolutions.a.detach().requires_grad_()
+        a = seen.requires_grad_()
         rules = LRP(a, options.epsilon, options.share_bias)
         run = model.unroll(a, model.embed(token_ids), rules)
         logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
         (g_a,) = derivatives(logits, [a])
-    return (g_a[:, 0] * convolutions.reach()).flatten(1).sum(1) / model.size**2, logits.detach()
+    return (g_a[:, 0] * reach).flatten(1).sum(1) / model.size**2, logits.detach()
 
 
-def bounds(model: Explainable) -> tuple[Tensor, Tensor]:
-    """The least and the largest value (1, 3, 1, 1) a pixel's colour can have once normalised."""
+def bounds(model: Explainable, options: Options) -> tuple[Tensor, Tensor] | None:
+    """The least and the largest value (1, 3, 1, 1) a pixel's colour can have once normalised, for the z^B-rule."""
+    if not options.box:
+        return None
     black, white = (model.normalise(torch.full((3, 8, 8), value))[:, :, :1, :1] for value in (0.0, 1.0))
     return torch.minimum(black, white), torch.maximum(black, white)
