@@ -23,8 +23,7 @@ from capxai_core.pipeline.profiles import data_root, find_profile
 from capxai_core.training.reward import VARIANT
 
 INTERRUPTED = 130
-GOES_ON = "grid_td"  # the captioner that is trained on for a reward
-FURTHER = f"{GOES_ON}_{VARIANT}"
+FURTHER = {f"{m}_{VARIANT}": m for m in DECODERS}  # what is trained on for a reward, and from what
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
 # explained by all fast methods, one looked at many times (in bfloat16), one tuned on, and a chapter. The encoder of
 # `scenes` takes that part of it.
@@ -57,18 +56,19 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     listed = sum(source.files for source in SOURCES.get(name, ()))
     steps: list[tuple[str, str, tuple[str, ...], float]] = [("check", "data", ("data", "check", name), 1.0)]
     if profile.needs_data:
-        steps += [("train", m, ("train", *on, "--model", m), TRAINED * listed) for m in DECODERS]
-        steps += [("reward", GOES_ON, ("train", *on, "--model", GOES_ON, "--reward", "--again"), TRAINED * listed)]
-        for m, split in product((*DECODERS, FURTHER), ("val", "test")):
-            than = ("--against", f"{name}/{GOES_ON}") if (m, split) == (FURTHER, "test") else ()
+        trained = TRAINED * listed
+        steps += [("train", m, ("train", *on, "--model", m), trained) for m in DECODERS]
+        steps += [("reward", m, ("train", *on, "--model", m, "--reward", "--again"), trained) for m in DECODERS]
+        for m, split in product((*DECODERS, *FURTHER), ("val", "test")):
+            than = ("--against", f"{name}/{FURTHER[m]}") if m in FURTHER and split == "test" else ()
             command = ("quality", "--model", f"{name}/{m}", "--split", split, *than)
             steps.append(("quality", f"{m} {split}", command, 6.0 if than else 3.0))
     minutes = (EXPLAINED * n + LOOKED_AT * subset) * (1 if profile.needs_data else SMALLER)
     steps += [("evaluate", m, ("evaluate", *on, "--model", m, *spread), minutes) for m in DECODERS]
     if profile.needs_data:
         fast = ("--n", str(n), "--subset", "0", "--again", *several)
-        steps += [("evaluate once", FURTHER, ("evaluate", *on, "--model", FURTHER, *fast), EXPLAINED * n)]
-        steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in (*DECODERS, FURTHER)]
+        steps += [("evaluate once", m, ("evaluate", *on, "--model", m, *fast), EXPLAINED * n) for m in FURTHER]
+        steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in (*DECODERS, *FURTHER)]
         tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", "--again")
         steps += [("tune", "adaptive", (*tuned, *several), TUNED * listed)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
