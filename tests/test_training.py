@@ -163,6 +163,13 @@ def test_a_run_that_stopped_early_is_not_trained_further(tmp_path):
     assert (tmp_path / "captioner.md").is_file()
 
 
+def test_an_interrupted_run_stops_as_early_as_an_unbroken_one(tmp_path, monkeypatch):
+    with power_cut(monkeypatch):
+        train(tmp_path, epochs=9, patience=2, lr=1e-9)
+    train(tmp_path, epochs=9, patience=2, lr=1e-9)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
+
+
 def test_the_encoder_resumes_and_refuses_another_seed(tmp_path, monkeypatch):
     path = train_encoder(tmp_path, images=32, epochs=2, batch=16, fresh=32)
     weights = path.read_bytes()

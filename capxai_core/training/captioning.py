@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
@@ -166,6 +166,7 @@ class Keeper(Callback):
             "captions_per_s": self.captions / self.seconds,
         }
         module.history.append(row)
+        trainer.should_stop = finished(module.history, module.recipe)
         print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
         if score > best:
             trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
@@ -235,10 +236,7 @@ def train_captioner(
         deterministic=None if device.type == "cpu" else "warn",
         max_epochs=recipe.epochs,
         gradient_clip_val=recipe.clip,
-        callbacks=[
-            EarlyStopping("cider", mode="max", patience=recipe.patience),
-            Keeper(folder, recipe.captions * len(train)),
-        ],
+        callbacks=[Keeper(folder, recipe.captions * len(train))],
     )
     data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, further.weights if further else {})
     module.history = read_history(folder / "last.ckpt", identity, again)
