@@ -61,7 +61,7 @@ for name in evaluated_profiles(root, profile):
 # the two). The paper's table I is for Flickr30k and COCO, with five and twenty times the photographs.
 
 # %% tags=["hide-input"]
-quality = of_profiles(results, "quality_test").dropna(subset="value")
+quality = pick(of_profiles(results, "quality_test"), profile=photographs).dropna(subset="value")
 cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k")
 
 # %% [markdown]
@@ -69,7 +69,7 @@ cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k")
 # the more: it chose, and it may be the easier half.
 
 # %% tags=["hide-input"]
-validated = of_profiles(results, "quality_val").dropna(subset="value")
+validated = pick(of_profiles(results, "quality_val"), profile=photographs).dropna(subset="value")
 cx.table_intervals(validated, "metric", "model", "Validation photographs of Flickr8k")
 
 # %% [markdown]

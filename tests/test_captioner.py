@@ -241,6 +241,10 @@ def test_vgg16_comes_from_the_data_folder_else_from_torchvision_else_says_what_t
     monkeypatch.setattr(VGG16_Weights, "get_state_dict", offline)
     with pytest.raises(cx.ModelError, match=r"no file .*elsewhere.*no network.*set CAPXAI_DATA"):
         vgg16()
+    (tmp_path / "cut.pth").touch()
+    monkeypatch.setattr(VGG16_Weights, "get_state_dict", lambda *_, **__: torch.load(tmp_path / "cut.pth"))
+    with pytest.raises(cx.ModelError, match=r"could not be downloaded or read \(the file is cut short\)"):
+        vgg16()
     del weights["features.28.bias"]
     save_file(weights, tmp_path / "vgg16" / "vgg16_features.fp16.safetensors")
     with pytest.raises(cx.ModelError, match=r"lacks tensor 'features\.28\.bias'"):

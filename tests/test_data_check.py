@@ -113,6 +113,7 @@ def test_wrong_annotations_and_weights_are_told_by_file(data, monkeypatch):
     monkeypatch.undo()
     told = lacking("flickr30k", data)
     assert list(told) == ["VGG16"] and "is not a readable safetensors file" in told["VGG16"]
+    assert ", or put a whole one there: " in told["VGG16"]
 
 
 def test_the_drawn_scenes_need_nothing(data, monkeypatch):

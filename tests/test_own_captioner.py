@@ -135,6 +135,8 @@ def test_a_model_that_would_learn_while_it_is_read_is_refused_and_stays_as_it_wa
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(cx.ModelError, match="training mode, in which looking changes it"):
         cx.explain(model, image, caption, method)
+    with pytest.raises(cx.ModelError, match="training mode, in which looking changes it"):
+        cx.mean_relevance(model, image, caption)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
 
 

@@ -248,6 +248,14 @@ def test_figure_words_takes_all_words_by_default_and_refuses_one_that_is_not_the
         figure_words(picture(), explained(positions=(2,)), [3])
 
 
+def test_words_of_one_method_are_not_written_beside_those_of_another() -> None:
+    apart = [*explained(positions=(2,))[:1], *explained()[1:]]
+    with pytest.raises(RequestError, match="not of the same words"):
+        figure_words(picture(), apart, [0])
+    with pytest.raises(RequestError, match="not of the same words"):
+        table_words(apart, 0)
+
+
 def test_table_words_is_normalised_by_the_largest_score() -> None:
     lrp, gradcam, attention = explained()
     styler = table_words([lrp, gradcam, attention], 6)
@@ -504,6 +512,10 @@ def test_the_workbench_takes_photographs_by_path_and_by_upload(tmp_path: Path) -
     assert work.image.shape == (3, 20, 10) and work.message.value == ""
     work.upload.value = ({**sent, "content": memoryview(b"no picture")},)
     assert 'role="alert">photo.png: cannot be decoded' in work.message.value
+    work.upload.value = ({**sent, "name": "..", "content": memoryview(file.read_bytes())},)
+    assert work.image.shape == (3, 20, 10) and work.message.value == ""
+    work.path.value = "~nobody-of-this-name/photo.png"
+    assert 'role="alert"' in work.message.value
 
 
 def test_the_workbench_says_errors_in_the_panel_and_keeps_what_it_shows() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from capxai_core.lrp import relevance as lrp
 from capxai_core.lrp.options import Options
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.registry import Method, columns, find_method, find_positions
+from capxai_core.methods.registry import Method, check_asked, columns, find_method, find_positions
 from capxai_core.models.explainable import Caption, Explainable
 
 
@@ -37,6 +37,7 @@ def mean_relevance(
     Arguments as for `explain`; equal to `explain(...).image.mean((1, 2))` (in float32 with `bfloat16`
     too, where nothing is lost on the way).
     """
+    check_asked(model, image)
     chosen = find_method("lrp", **options)
     assert isinstance(chosen, Options)
     return lrp.mean_relevance(model, image, caption.token_ids, find_positions(caption, words), chosen)[0].cpu()

@@ -52,14 +52,18 @@ def explain(
     options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position,
     `ModelError` for a model in training mode.
     """
+    check_asked(model, image)
+    chosen = find_method(method, **options)
+    return chosen(model, image, caption, find_positions(caption, words, include_end)).cpu()
+
+
+def check_asked(model: Explainable, image: Tensor) -> None:
+    """`ModelError` where a model is in training mode, `RequestError` where an image is none."""
     for module in (model, model.encoder):
         check_still(module)
-    chosen = find_method(method, **options)
-    positions = find_positions(caption, words, include_end)
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
         what = f"{tuple(image.shape)} of {image.dtype}"
         raise RequestError(f"an image is a tensor (3, H, W) of numbers in [0, 1], not {what}; load_image() makes one")
-    return chosen(model, image, caption, positions).cpu()
 
 
 def find_positions(caption: Caption, words: Sequence[int] | None, include_end: bool = False) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
@@ -116,10 +117,11 @@ def _torchvision_features(path: Path | None) -> dict[str, Tensor]:
     weights = VGG16_Weights.IMAGENET1K_V1
     try:
         state = weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:  # not there, not to be had, or cut short
         looked = f"no file {path}" if path else "CAPXAI_DATA is not set"
+        why = str(error) or "the file is cut short"
         raise ModelError(
-            f"VGG16 weights: {looked}, and torchvision's could not be downloaded ({error}). Put "
+            f"VGG16 weights: {looked}, and torchvision's could not be downloaded or read ({why}). Put "
             "vgg16_features.fp16.safetensors into the folder 'vgg16' of your data folder and set CAPXAI_DATA to it, "
             f"or copy {weights.url.rsplit('/', 1)[-1]} into {torch.hub.get_dir()}/checkpoints"
         ) from None

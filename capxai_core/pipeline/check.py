@@ -50,7 +50,8 @@ def check_data(name: str, root: Path) -> Iterator[Finding]:
     try:
         yield Finding("VGG16", f"{weights.path}, fingerprint {profile.encoder(root).fingerprint()[:12]}…")
     except (CapxaiError, RuntimeError) as error:
-        yield Finding("VGG16", "cannot be read", f"delete {root / weights.path}, then {weights.way_out(name)}: {error}")
+        again = f"then {weights.way_out(name)}" if weights.archive else "or put a whole one there"
+        yield Finding("VGG16", "cannot be read", f"delete {root / weights.path}, {again}: {error}")
 
 
 def check_examples(examples: Sequence[Example], min_count: int, name: str) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """What a view says in words: every sentence is computed from the explanation it describes."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from capxai_core.errors import RequestError
@@ -34,6 +36,22 @@ def check_row(explanation: Explanation, row: int) -> None:
     if not 0 <= row < len(explanation.positions):
         words = ", ".join(f"{k} {word}" for k, word in enumerate(explanation.targets))
         raise RequestError(f"there is no word {row}; {label(explanation.method)} explains: {words}")
+
+
+def same_words(explanations: Sequence[Explanation]) -> Explanation:
+    """The first of explanations of the same words, one a method; `RequestError` where there are none such."""
+    if not explanations:
+        raise RequestError("a view needs at least one explanation")
+    first = explanations[0]
+    for other in explanations[1:]:
+        if (other.caption.words, other.positions) != (first.caption.words, first.positions):
+            raise RequestError(
+                f"the explanations {first.method} and {other.method} are not of the same words: "
+                "explain one caption with the same words= and include_end= for every method"
+            )
+    if len({e.method for e in explanations}) < len(explanations):
+        raise RequestError("two explanations are of the same method; show one of each")
+    return first
 
 
 def where(mass: Tensor) -> str:

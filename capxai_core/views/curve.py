@@ -11,9 +11,9 @@ from capxai_core.data.examples import Example
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.localisation import SCORES, THRESHOLDS, localisation_curves
 from capxai_core.methods.explanation import Explanation
-from capxai_core.views.alt import number
+from capxai_core.views.alt import number, same_words
 from capxai_core.views.charts import colours_of, name_of
-from capxai_core.views.explorer import payload, same_words
+from capxai_core.views.explorer import payload
 from capxai_core.views.made_up import PICTURES
 from capxai_core.views.view import View, among, heading, listed, module, numbers, style
 

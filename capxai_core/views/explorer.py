@@ -12,9 +12,8 @@ import traitlets
 from torch import Tensor
 from torch.nn import functional as F
 
-from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.views.alt import alt_text, label
+from capxai_core.views.alt import alt_text, label, same_words
 from capxai_core.views.heatmap import DIVERGING_STOPS, FADE, SEQUENTIAL_STOPS, WORD_ALPHA, WORD_TINTS
 from capxai_core.views.view import View, among, heading, listed, module, numbers, picture_uri, style
 
@@ -72,22 +71,6 @@ def payload(image: Tensor, explanations: Sequence[Explanation], title: str | Non
         "tint": WORD_ALPHA,
         "fade": FADE,
     }
-
-
-def same_words(explanations: Sequence[Explanation]) -> Explanation:
-    """The first of explanations of the same words, one a method; `RequestError` where there are none such."""
-    if not explanations:
-        raise RequestError("a view needs at least one explanation")
-    first = explanations[0]
-    for other in explanations[1:]:
-        if (other.caption.words, other.positions) != (first.caption.words, first.positions):
-            raise RequestError(
-                f"the explanations {first.method} and {other.method} are not of the same words: "
-                "explain one caption with the same words= and include_end= for every method"
-            )
-    if len({e.method for e in explanations}) < len(explanations):
-        raise RequestError("two explanations are of the same method; show one of each")
-    return first
 
 
 class Explorer(View):

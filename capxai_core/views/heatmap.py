@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from capxai_core.methods.explanation import Explanation
-from capxai_core.views.alt import alt_text, check_row, label
+from capxai_core.views.alt import alt_text, check_row, label, same_words
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -166,17 +166,16 @@ def _scale_bar(ax: Axes, signed: bool) -> None:
 
 
 def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequence[int] | None = None) -> Plate:
-    """Figures 1, 3, 10 and 11 of the paper: a row for each explained word, a column for each method.
+    """Figures 1, 3 and 6 of the paper: a row for each explained word, a column for each method.
 
-    image: (3, H, W) in [0, 1]. explanations: one a method, of one caption. words: which rows, all by default; a row
-    that does not exist is a `RequestError`. Beneath each map stand the tokens before the word, tinted by their
-    relevance divided by the largest |.|.
+    image: (3, H, W) in [0, 1]. explanations: one a method, all of the same words of one caption. words: which rows,
+    all by default; else, and for a row that does not exist, a `RequestError`. Beneath each map stand the tokens before
+    the word, tinted by their relevance divided by the largest |.|.
     """
-    first = explanations[0]
+    first = same_words(explanations)
     rows = list(range(len(first.positions)) if words is None else words)
-    for explanation in explanations:
-        for row in rows:
-            check_row(explanation, row)
+    for row in rows:
+        check_row(first, row)
     side, gap, size, head, foot = 2.2, 0.28, 9.0, 0.35, 0.65  # inches, but for the words' size in points
     height = side * height_of(image)
 
@@ -225,8 +224,8 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
     Scores are divided by the method's largest |.|. Methods without a linguistic score are left out.
     `.data` is the DataFrame: a row for each method, a column for each token; a repeated token is numbered.
     """
-    for explanation in explanations:
-        check_row(explanation, row)
+    first = same_words(explanations)
+    check_row(first, row)
     scored = {label(e.method): s for e in explanations if (s := word_scores(e, row)) is not None}
     tokens = [token for token, _ in next(iter(scored.values()))] if scored else []
     repeats = [tokens[:k].count(token) + 1 for k, token in enumerate(tokens)]
@@ -237,7 +236,7 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
         r, g, b = WORD_TINTS[score > 0]
         return f"background-color: rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
 
-    caption = f"Relevance of the words before “{explanations[0].targets[row]}”, divided by the largest |.|"
+    caption = f"Relevance of the words before “{first.targets[row]}”, divided by the largest |.|"
     # Styler's own id is random; this one is the same each time, and tables that share a page share it only if equal.
     key = hashlib.sha256((caption + table.to_csv(float_format="%.2f")).encode()).hexdigest()[:10]
     styler = table.style.map(tint).format("{:+.2f}").format_index(escape="html", axis=1)

@@ -13,8 +13,7 @@ from capxai_core.evaluate.masking import cells, covered, look_again, ranked
 from capxai_core.evaluate.records import Explained
 from capxai_core.methods.explanation import Explanation
 from capxai_core.models.captioner import Captioner
-from capxai_core.views.alt import label, percent
-from capxai_core.views.explorer import same_words
+from capxai_core.views.alt import label, percent, same_words
 from capxai_core.views.view import View, among, heading, listed, module, picture_uri, style
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)

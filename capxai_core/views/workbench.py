@@ -79,12 +79,12 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
     def _receive(self) -> None:
         for file in self.upload.value[:1]:
             with TemporaryDirectory() as folder:
-                path = Path(folder, Path(file["name"]).name)
+                path = Path(folder, "upload")  # whatever its name, it is but looked at
                 path.write_bytes(file["content"])
                 try:
                     image = load_image(path)
                 except CapxaiError as error:
-                    raise type(error)(str(error).replace(str(path), path.name)) from None
+                    raise type(error)(str(error).replace(str(path), Path(file["name"]).name)) from None
             self.see(image)
 
     def _show(self, caption: Caption) -> None:
@@ -105,7 +105,7 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
             self.message.value = ""
             try:
                 act()
-            except CapxaiError as error:
+            except (CapxaiError, RuntimeError) as error:  # what is no path, or no memory, is told like a request
                 self.message.value = f'<p role="alert">{html.escape(str(error))}</p>'
 
         return attempt
