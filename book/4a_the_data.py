@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 
 import capxai_core as cx
-from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS, PLACES, POLICIES
+from capxai_core.data.scenes import CATEGORIES, CLOTHING_WORDS, OBJECT_WORDS, PLACES, POLICIES
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import PROFILES, SCENES
 from capxai_core.views.charts import of_models, table_intervals
@@ -151,10 +151,9 @@ print(f"{n} pictures of each split, seed {seed}")
 # 95 % interval by a bootstrap over pictures.
 
 # %% tags=["full-width"]
-clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
-things = {word for kind in CATEGORIES for word in OBJECT_WORDS[kind]} - clothes
+things = {word for kind in CATEGORIES for word in OBJECT_WORDS[kind]} - CLOTHING_WORDS
 tables, rows, small = [], {}, 'style="font-size: 0.85em"'
-for words in (things, clothes):
+for words in (things, CLOTHING_WORDS):
     for who, (examples, captions) in said.items():
         pictures = zip(examples, captions, strict=True)
         named = [(e.name, e.supports(word)) for e, c in pictures for word in words & {*c}]
@@ -180,7 +179,7 @@ tables[1].set_uuid("clothes")
 # word:
 
 # %%
-spoken = cx.support_counts(*said[model], clothes)
+spoken = cx.support_counts(*said[model], CLOTHING_WORDS)
 spoken.style.hide().bar(["right", "wrong"], axis=None, color="#6baed680", vmin=0).set_uuid("spoken")
 
 # %% [markdown]

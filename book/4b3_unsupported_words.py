@@ -38,7 +38,7 @@ seed = 1
 import pandas as pd
 
 import capxai_core as cx
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING_WORDS
 from capxai_core.views.charts import by_table_2, name_of, of_models, pick
 from capxai_core.views.claims import verdicts
 
@@ -70,10 +70,9 @@ for row in pick(made_up, word="shirt", model=model).to_dict("records"):
 
 # %% tags=["hide-input"]
 captioner = cx.load_captioner(f"{profile}/{model}")
-clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 examples = cx.load_examples(profile, "counter", 60, seed)
 captioned = [(e, captioner.caption(e.image())) for e in examples]
-worn = [(e, c, w) for e, c in captioned for w in dict.fromkeys(c.words) if w in clothes]
+worn = [(e, c, w) for e, c in captioned for w in dict.fromkeys(c.words) if w in CLOTHING_WORDS]
 wrong = next((one for one in worn if not one[0].supports(one[2])), None)
 assert wrong, "no clothing word of the first 60 captions is made up: try another seed"
 right = next((e for e in worn if e[2] == wrong[2] and e[0].supports(e[2])), wrong)

@@ -32,17 +32,16 @@ seed = 1
 
 # %% tags=["hide-input"]
 import capxai_core as cx
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING_WORDS
 from capxai_core.evaluate.masking import REGIONS
 from capxai_core.evaluate.records import Explained
 from capxai_core.views.charts import by_fill, figure_masked, name_of, of_models, pick
 from capxai_core.views.claims import verdicts
 
-clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 captioner = cx.load_captioner(f"{profile}/{model}")
 examples = cx.load_examples(profile, "test", 100, seed)
 captioned = ((e, captioner.caption(e.image())) for e in examples)
-named = ((e, c, w) for e, c in captioned for w in c.words if w in clothes)
+named = ((e, c, w) for e, c in captioned for w in c.words if w in CLOTHING_WORDS)
 found = next((one for one in named if one[0].supports(one[2])), None)
 assert found, "no clothes are named rightly in the first 100 pictures: try another seed"
 example, caption, word = found

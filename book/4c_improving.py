@@ -48,7 +48,7 @@ import pandas as pd
 import torch
 
 import capxai_core as cx
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING_WORDS
 from capxai_core.evaluate.tuning import by_epoch, by_strength, changed_captions
 from capxai_core.pipeline.tuning import ARMS, VARIANTS
 from capxai_core.training.inference import STOP_WORDS, weights_of, word_rows
@@ -250,9 +250,8 @@ cx.figure_curves(pick(epochs, measure="CIDEr-D"), "epoch", "weights", ("epochs o
 
 # %% tags=["hide-input"]
 before, after = cx.load_captioner("scenes/adaptive"), cx.load_captioner("scenes/adaptive_lrp")
-clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 tests = cx.load_examples("scenes", "counter", 120, seed)
-changed = changed_captions(tests, [*cx.say(before, tests)], [*cx.say(after, tests)], clothes)
+changed = changed_captions(tests, [*cx.say(before, tests)], [*cx.say(after, tests)], CLOTHING_WORDS)
 changed.drop(columns="picture").head(8).style.hide().set_uuid("changed")
 
 # %% tags=["hide-input"]

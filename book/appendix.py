@@ -28,7 +28,7 @@ import capxai_core as cx
 from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.pipeline.profiles import evaluation_examples
-from capxai_core.views.charts import name_of, pick, table_intervals
+from capxai_core.views.charts import name_of, of_models, pick, table_intervals
 from capxai_core.views.claims import verdicts
 from capxai_core.views.evidence import alike_when_repeated, figure_maps, repeated
 
@@ -109,7 +109,7 @@ figure_maps([(image, explained[other], row) for row in rows])
 # tell them apart.
 
 # %% tags=["hide-input"]
-tell = pd.concat([r["discrimination"].assign(model=m) for m, r in every.items()])
+tell = of_models(results, "discrimination")
 where = {"resolution": "own", "sign": "+", "region": "union", "against": ""}
 tell = tell[tell[[*where]].eq(where.values()).all(axis=1)]
 tell = tell[tell["method"].isin(["lrp", "attention", "gradcam"])]
@@ -155,7 +155,7 @@ table_intervals(alike, "which", caption=f"{name_of(model)}: rank correlation")
 # and the mean is exact. And there is a second control, the *nearest* words, which needs no explanation at all.
 
 # %% tags=["hide-input"]
-left = pd.concat([r["ablation"].assign(model=m) for m, r in every.items()])
+left = of_models(results, "ablation")
 asked = {("lrp", "score"), ("gradcam", "absolute"), ("random", "score"), ("nearest", "score")}
 chosen = [pair in asked for pair in zip(left["method"], left["ranking"], strict=True)]
 left = left[chosen].sort_values(["word", "model"], ascending=[False, True], kind="stable")

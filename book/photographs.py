@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 
 import capxai_core as cx
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING_WORDS
 from capxai_core.evaluate.results import evaluated, evaluated_profiles
 from capxai_core.evaluate.tuning import BIASED, CLOTHES
 from capxai_core.models.captioner import DECODERS
@@ -136,7 +136,7 @@ cx.Explorer(photograph("flower"), shown["flower"], "flower (scikit-learn)")
 # strongest score by LRP.
 
 # %% tags=["hide-input"]
-clothes = CLOTHES | {BIASED} | {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
+clothes = CLOTHES | {BIASED} | CLOTHING_WORDS
 of = {name_of(m): kept_photographs(root / photographs / m / "photographs") for m in DECODERS}
 told = [{"captioner": m, **row} for m in of for name, (lrp, *_) in of[m].items() for row in word_rows(name, lrp, None)]
 told = pd.DataFrame(told)

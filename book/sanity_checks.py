@@ -24,13 +24,12 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 
 import capxai_core as cx
 from capxai_core.evaluate.results import evaluated
 from capxai_core.evaluate.sanity import layers
-from capxai_core.views.charts import by_order, name_of, pick, table_intervals
+from capxai_core.views.charts import by_order, name_of, of_models, pick, table_intervals
 from capxai_core.views.claims import table_conclusions, verdicts
 from capxai_core.views.evidence import figure_shuffled
 
@@ -38,7 +37,7 @@ results = cx.load_results(profile, model)
 both = [*evaluated(results.folder.parent)]
 every = {m: cx.load_results(profile, m) for m in both}
 judged = ("randomisation", "localisation", "deletion", "robustness", "conclusions")
-tables = {t: pd.concat([r[t].assign(model=m) for m, r in every.items()]) for t in judged}
+tables = {t: of_models(results, t) for t in judged}
 for m, r in every.items():
     n = {t: f"{tables[t].loc[tables[t]['model'] == m, 'images'].max():.0f}" for t in judged}
     print(f"{m}: seed {r.provenance['seed']}; pictures:", *(f"\n  {t} {k}" for t, k in n.items()))

@@ -25,19 +25,18 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["hide-input"]
-import pandas as pd
 
 import capxai_core as cx
 from capxai_core.evaluate.causes import edited, with_clothes
 from capxai_core.views.alt import number, percent
-from capxai_core.views.charts import name_of, table_intervals
+from capxai_core.views.charts import name_of, of_models, table_intervals
 from capxai_core.views.claims import verdicts
 
 if profile != "scenes":
     print(f"Photographs of {profile} cannot be drawn again; this page shows the drawn scenes.")
 captioner = cx.load_captioner(f"scenes/{model}")
 every = {m: cx.load_results("scenes", m) for m in ("adaptive", "grid_td")}
-causes = pd.concat([r["causes"].assign(model=m) for m, r in every.items()])
+causes = of_models(every[model], "causes")
 for m, r in every.items():
     of = causes[(causes["model"] == m) & (causes["names"] == "all")]
     print(f"{m}: seed {r.provenance['seed']}, {of['images'].max()} pictures")
@@ -50,12 +49,11 @@ for m, r in every.items():
 # object, as a share of all relevance in the picture; clothes go with their wearer, and their relevance, too.
 
 # %% tags=["hide-input", "full-width"]
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CLOTHING_WORDS
 
-clothes = {word for kind in CLOTHING for word in OBJECT_WORDS[kind]}
 examples = cx.load_examples("scenes", "test", 100, seed)
 captioned = ((e, captioner.caption(e.image())) for e in examples if len(e.objects) > 3)
-found = ((e, c, w) for e, c in captioned for w in c.words if w in clothes)
+found = ((e, c, w) for e, c in captioned for w in c.words if w in CLOTHING_WORDS)
 example, caption, word = next(found)
 scene, position = example.scene, caption.words.index(word)
 why = cx.explain(captioner, example.image(), caption, "lrp", [position])

@@ -1,14 +1,13 @@
 """What a captioner says of many pictures, and how often what it names is there."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from capxai_core.data.examples import Example
-from capxai_core.data.scenes import CATEGORIES, CLOTHING, OBJECT_WORDS
+from capxai_core.data.scenes import CATEGORIES, CLOTHING_WORDS, OBJECT_WORDS
 from capxai_core.data.synonyms import COCO, words_of
 from capxai_core.data.vocabulary import END
 from capxai_core.models.captioner import Captioner
@@ -19,9 +18,8 @@ BATCH = 50
 
 def object_words(profile: str) -> frozenset[str]:
     """The words that may name an object: of the drawn scenes, or of COCO's categories and clothing."""
-    clothing = chain.from_iterable(OBJECT_WORDS[category] for category in CLOTHING)
     known = (OBJECT_WORDS[c] for c in CATEGORIES) if profile == "scenes" else (words_of(c) for c in COCO)
-    return frozenset(chain(clothing, *known))
+    return CLOTHING_WORDS.union(*known)
 
 
 def say(model: Captioner, examples: Sequence[Example], beam_size: int = 3) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from capxai_core.data.examples import Example
-from capxai_core.data.scenes import CLOTHING, OBJECT_WORDS, SceneExample
+from capxai_core.data.scenes import CLOTHING_WORDS, SceneExample
 from capxai_core.data.synonyms import COCO, words_of
 from capxai_core.evaluate.captions import image_scores
 
@@ -50,9 +50,7 @@ PRINTED: Mapping[str, Mapping[str, float]] = {
 
 def clothing_words(profile: str) -> frozenset[str]:
     """The clothing words judged, the biased one apart: of the drawn scenes, or the paper's."""
-    if profile != "scenes":
-        return CLOTHES
-    return frozenset(chain.from_iterable(OBJECT_WORDS[kind] for kind in CLOTHING)) - {BIASED}
+    return CLOTHES if profile != "scenes" else CLOTHING_WORDS - {BIASED}
 
 
 def clothing_subset(examples: Sequence[Example], clothes: Collection[str]) -> list[Example]:

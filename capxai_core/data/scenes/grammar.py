@@ -24,6 +24,7 @@ OBJECT_WORDS = {
     for kind in world.CATEGORIES
 }
 """Category -> the caption words that may name it (singular, plural, synonyms)."""
+CLOTHING_WORDS = frozenset(word for kind in world.CLOTHING for word in OBJECT_WORDS[kind])
 
 
 class _Speaker(Dice):
