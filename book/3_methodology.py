@@ -299,11 +299,12 @@ seed = 1
 # (check)=
 # ## Checking the books
 #
-# Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time: all
-# words of a caption in one backward pass, in which the convolutions' share of the work that is the same for every
-# word is done once. The two were written apart and must agree. Here they are on every fourth word of one
-# caption, for the literal one takes its time; the tests compare them on random captions of random models, with all
-# kinds of options, and on the trained ones.
+# Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time, as a
+# derivative. Write relevance as $R = x \cdot G$, and each rule is a function with the value of the unit itself and, its
+# denominator held constant, with the derivative $G$. A captioner read with these functions says what it says, and
+# autograd carries all words of a caption back at once; what is the same for every word is computed once. The two were
+# written apart and must agree. Here they are on every fourth word of one caption, for the literal one takes its time;
+# the tests compare them on random captions of random models, with all kinds of options, and on the trained ones.
 
 # %%
 import copy
