@@ -70,23 +70,28 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for weights, log and checkpoint; default: runs/PROFILE/MODEL, with --reward …_cider."
+            help="Folder for weights, log and checkpoint; default: runs/PROFILE/MODEL, with --reward …/MODEL_REWARD."
         ),
     ] = None,
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order, what is drawn.")] = 1,
     reward: Annotated[
-        bool, typer.Option("--reward", help="Go on from the trained model with CIDEr-D of its captions as reward.")
-    ] = False,
+        str | None,
+        typer.Option(
+            help="Go on from the trained model for a reward: cider, CIDEr-D of its captions, or recall, both."
+        ),
+    ] = None,
     again: AgainOption = False,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""
     from capxai_core.training.captioning import train_captioner
     from capxai_core.training.presence import train_encoder
-    from capxai_core.training.reward import REWARDED, VARIANT, for_reward
+    from capxai_core.training.reward import REWARDED, REWARDS, for_reward
 
     chosen = find_profile(profile)
+    if reward and reward not in REWARDS:
+        raise RequestError(f"unknown reward '{reward}'; known: {', '.join(REWARDS)}")
     if reward and model not in DECODERS:
         raise RequestError(f"--reward is for captioners: {', '.join(DECODERS)}; not '{model}'")
     if model == "encoder":
@@ -100,10 +105,10 @@ def train(
     root = chosen.root(data)
     changes = (REWARDED if reward else {}) | {"seed": seed} | ({"epochs": epochs} if epochs else {})
     recipe = chosen.recipe.model_copy(update=changes)
-    folder = out or Path("runs") / profile / (f"{model}_{VARIANT}" if reward else model)
+    folder = out or Path("runs") / profile / (f"{model}_{reward}" if reward else model)
     cache = Path("runs") / profile / "features"
     examples, encoder = chosen.examples(root), chosen.encoder(root)
-    further = for_reward(model, profile, encoder, examples, recipe) if reward else None
+    further = for_reward(reward, model, profile, encoder, examples, recipe) if reward else None
     print(train_captioner(model, profile, encoder, examples, recipe, folder, cache, accelerator(), further, again))
 
 

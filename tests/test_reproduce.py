@@ -104,23 +104,23 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "check data",
         "train adaptive",
         "train grid_td",
-        "reward adaptive",
-        "reward grid_td",
+        "reward adaptive_recall",
+        "reward grid_td_cider",
         "quality adaptive val",
         "quality adaptive test",
         "quality grid_td val",
         "quality grid_td test",
-        "quality adaptive_cider val",
-        "quality adaptive_cider test",
+        "quality adaptive_recall val",
+        "quality adaptive_recall test",
         "quality grid_td_cider val",
         "quality grid_td_cider test",
         "evaluate adaptive",
         "evaluate grid_td",
-        "evaluate once adaptive_cider",
+        "evaluate once adaptive_recall",
         "evaluate once grid_td_cider",
         "photographs adaptive",
         "photographs grid_td",
-        "photographs adaptive_cider",
+        "photographs adaptive_recall",
         "photographs grid_td_cider",
         "tune adaptive",
         "chapters",
@@ -129,7 +129,7 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
     told = {s.name: " ".join(s.command) for s in steps}
     evaluation = "evaluate --profile flickr8k --model adaptive --n 1000 --subset 200 --bfloat16 --again --jobs 3"
     assert told["evaluate adaptive"].endswith(evaluation)
-    assert told["reward grid_td"].endswith("train --profile flickr8k --model grid_td --reward --again")
+    assert told["reward grid_td_cider"].endswith("train --profile flickr8k --model grid_td --reward cider --again")
     assert told["quality grid_td_cider val"].endswith("quality --model flickr8k/grid_td_cider --split val")
     compared = "--model flickr8k/grid_td_cider --split test --against flickr8k/grid_td"
     assert told["quality grid_td_cider test"].endswith(compared)

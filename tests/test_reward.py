@@ -12,7 +12,7 @@ from capxai_core.models.captioner import load_captioner
 from capxai_core.models.search import MAX_WORDS
 from capxai_core.training.captioning import pad_captions, train_captioner
 from capxai_core.training.recipe import Recipe
-from capxai_core.training.reward import REWARDED, Reward, for_reward, sample
+from capxai_core.training.reward import REWARDED, Reward, f_mean, for_reward, sample
 
 STILL = Recipe(dropout=0, embedding_dropout=0)
 
@@ -53,10 +53,26 @@ def test_the_reward_is_the_cider_d_of_the_field(seed):
     assert found[1, 1] == found.max() > 1
 
 
+def test_recall_is_of_the_reference_it_is_best_with_and_weighs_most():
+    assert f_mean("a b c d", "a b c d") == 1 and f_mean("a b", "c d") == 0
+    precision, recall = 2 / 3, 2 / 4
+    assert f_mean("a b a", "a b c d") == pytest.approx(precision * recall / (0.85 * precision + 0.15 * recall))
+    assert f_mean("a b c d e", "a b c") > f_mean("a b c", "a b c d e")  # what is left out costs more than what is added
+    model, a, references, tokens, cider = world()
+    both = Reward.of(model.vocabulary, references, recall=2.0)
+    torch.manual_seed(0)
+    drawn = sample(model.decoder, a, 4)
+    added = both.score(drawn, tokens, 3) - cider.score(drawn, tokens, 3)
+    for k, row in enumerate(drawn.tolist()):
+        said = " ".join(model.vocabulary.decode(t for t in row if t not in (PAD, START)))
+        of = [" ".join([*c, "<end>"][: MAX_WORDS + 1]) for c in references[k // 4]]
+        assert added[k // 4, k % 4].item() == pytest.approx(2 * max(f_mean(said, r) for r in of), abs=1e-6)
+
+
 def test_saying_unknown_earns_nothing():
     model, _, _, _, _ = world()
     known = model.vocabulary.words[4]
-    reward = Reward.of(model.vocabulary, [[(known, "unheard-of")], [(known,)], [(known,)]])
+    reward = Reward.of(model.vocabulary, [[(known, "unheard-of")], [(known,)], [(known,)]], recall=1.0)
     assert not any("<other>" in ngram for ngram in reward.frequency)
     told = pad_captions([[UNK, END], [9, END]])
     tokens = pad_captions([[4, UNK, END]] * 2)
@@ -118,7 +134,7 @@ def test_in_half_precision_every_weight_learns():
 def rewarded(folder, encoder):
     recipe = RECIPE.model_copy(update=REWARDED | {"lr": 3e-3, "captions": 4})
     task = "grid_td", "test", encoder, EXAMPLES, recipe
-    return train_captioner(*task, folder, folder / "features", CPU, for_reward(*task))
+    return train_captioner(*task, folder, folder / "features", CPU, for_reward("cider", *task))
 
 
 def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp_path, monkeypatch):
@@ -136,7 +152,7 @@ def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     card = (tmp_path / "cut" / "captioner.md").read_text()
     assert again.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
-    assert "capxai train --profile test --model grid_td --reward --seed 1 --epochs 2" in card
+    assert "capxai train --profile test --model grid_td --reward cider --seed 1 --epochs 2" in card
 
     train(tmp_path / "runs" / "test" / "grid_td", epochs=1, seed=2, again=True)  # another start
     with pytest.raises(ModelError, match="another weighting"):

@@ -20,10 +20,9 @@ from capxai_core.files import write_facts
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.notebooks import find_chapters
 from capxai_core.pipeline.profiles import data_root, find_profile
-from capxai_core.training.reward import VARIANT
 
 INTERRUPTED = 130
-FURTHER = {f"{m}_{VARIANT}": m for m in DECODERS}  # what is trained on for a reward, and from what
+FURTHER = {"adaptive_recall": "adaptive", "grid_td_cider": "grid_td"}  # trained on for a reward, and from what
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
 # explained by all fast methods, one looked at many times (in bfloat16), one tuned on, and a chapter. The encoder of
 # `scenes` takes that part of it.
@@ -58,7 +57,9 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
     if profile.needs_data:
         trained = TRAINED * listed
         steps += [("train", m, ("train", *on, "--model", m), trained) for m in DECODERS]
-        steps += [("reward", m, ("train", *on, "--model", m, "--reward", "--again"), trained) for m in DECODERS]
+        for m, start in FURTHER.items():
+            reward = ("--reward", m.removeprefix(f"{start}_"), "--again")
+            steps.append(("reward", m, ("train", *on, "--model", start, *reward), trained))
         for m, split in product((*DECODERS, *FURTHER), ("val", "test")):
             than = ("--against", f"{name}/{FURTHER[m]}") if m in FURTHER and split == "test" else ()
             command = ("quality", "--model", f"{name}/{m}", "--split", split, *than)

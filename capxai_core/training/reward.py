@@ -1,4 +1,4 @@
-"""Training on with a reward: CIDEr-D of captions that the captioner itself says."""
+"""Training on with a reward: CIDEr-D, and recall, of captions that the captioner itself says."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,9 @@ from capxai_core.training.recipe import Recipe
 REWARDED = {"epochs": 2, "lr": 2e-4, "average": 0.999, "dropout": 0.0, "embedding_dropout": 0.0, "weight_decay": 0.0,
             "smoothing": 0.0, "flips": False}  # fmt: skip
 UNMATCHED = "<other>"  # a reference's word that the captioner does not know; `<unk>` is not to be rewarded for it
-VARIANT = "cider"
+# What a captioner becomes: by CIDEr-D alone, or with as much of METEOR's recall, or captions soon get shorter.
+REWARDS = {"cider": 0.0, "recall": 1.0}
+ALPHA = 0.85  # how much of METEOR's mean is recall's
 
 
 class _Scorer(CiderScorer):  # type: ignore[misc]
@@ -41,29 +43,31 @@ class _Scorer(CiderScorer):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Reward:
-    """A `Loss` whose value is minus the mean CIDEr-D of captions drawn from the captioner, its gradient the expected.
+    """A `Loss` whose value is minus the mean reward of captions drawn from the captioner, its gradient the expected.
 
     Self-critical training (Rennie et al. 2017); the baseline of each caption is the mean of the image's others (Luo
     2020). As many are drawn of an image as it has references in the batch, and judged by these, both cut after
     `MAX_WORDS` words. `<end>` is a word like others here, or it would pay to break off in mid-sentence.
 
     frequency: in how many of the training `images` a reference has an n-gram; a word the captioner does not know
-    counts as one that no other image has.
+    counts as one that no other image has. recall: how much of `f_mean`, with the reference that it is best with, is
+    added to CIDEr-D.
     """
 
     vocabulary: Vocabulary
     frequency: Counter[tuple[str, ...]]
     images: int
+    recall: float = 0.0
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, references: Sequence[Sequence[Sequence[str]]]) -> "Reward":
+    def of(cls, vocabulary: Vocabulary, references: Sequence[Sequence[Sequence[str]]], recall: float = 0.0) -> "Reward":
         """With word weights from the references of the training images, by image."""
         frequency = Counter[tuple[str, ...]]()
         for captions in references:
             ids = [[*vocabulary.encode(caption), END][: MAX_WORDS + 1] for caption in captions]
             cooked = cook_refs(_texts(vocabulary, ids, UNMATCHED))
             frequency.update({ngram for counts in cooked for ngram in counts if UNMATCHED not in ngram})
-        return cls(vocabulary, frequency, len(references))
+        return cls(vocabulary, frequency, len(references), recall)
 
     def __call__(self, model: Decoder, a: Tensor, tokens: Tensor, recipe: Recipe, _: Tensor | None = None) -> Tensor:
         """a (n, C, H, W), tokens (n·m, T + 1) with m ≥ 2 → scalar."""
@@ -80,25 +84,38 @@ class Reward:
         return guide - guide.detach() - rewards.mean()
 
     def score(self, drawn: Tensor, tokens: Tensor, n: int) -> Tensor:
-        """CIDEr-D (n, m) of the m captions drawn of each of n images; both (n·m, ·) begin with `<start>`."""
+        """The rewards (n, m) of the m captions drawn of each of n images; both (n·m, ·) begin with `<start>`."""
         scorer, m = _Scorer(self.frequency, self.images), len(drawn) // n
-        references = cook_refs(_texts(self.vocabulary, tokens[:, 1:].tolist(), UNMATCHED))
-        scorer.ctest = [cook_test(text) for text in _texts(self.vocabulary, drawn[:, 1:].tolist())]
-        scorer.crefs = [references[k - k % m : k - k % m + m] for k in range(n * m)]
-        return torch.tensor(scorer.compute_cider(), dtype=torch.float32).view(n, m)
+        said = _texts(self.vocabulary, drawn[:, 1:].tolist())
+        told = _texts(self.vocabulary, tokens[:, 1:].tolist(), UNMATCHED)
+        own, references = [slice(k - k % m, k - k % m + m) for k in range(n * m)], cook_refs(told)
+        scorer.ctest, scorer.crefs = [cook_test(text) for text in said], [references[of] for of in own]
+        rewards = torch.tensor(scorer.compute_cider(), dtype=torch.float32)
+        if self.recall:
+            best = [max(f_mean(text, reference) for reference in told[of]) for text, of in zip(said, own, strict=True)]
+            rewards += self.recall * torch.tensor(best)
+        return rewards.view(n, m)
+
+
+def f_mean(said: str, reference: str) -> float:
+    """METEOR's mean of precision and recall, of words that are the same (Denkowski and Lavie 2014)."""
+    words, wanted = said.split(), reference.split()
+    return (Counter(words) & Counter(wanted)).total() / (ALPHA * len(wanted) + (1 - ALPHA) * len(words))
 
 
 def for_reward(
-    architecture: str, profile: str, encoder: Encoder, examples: Sequence[Example], recipe: Recipe
+    kind: str, architecture: str, profile: str, encoder: Encoder, examples: Sequence[Example], recipe: Recipe
 ) -> Further:
-    """From `profile/architecture`, trained here or shipped, to its variant `cider`; says which file it goes on from."""
+    """From `profile/architecture`, trained here or shipped, to its variant `kind`; says which file it goes on from."""
     name = f"{profile}/{architecture}"
     start, path = load_captioner(name, encoder), find_weights(name)
     print(f"goes on from {path}")
-    aim = f"CIDEr-D as reward, from {name} ({digest(path)[:12]}…)"
-    options = f"--profile {profile} --model {architecture} --reward --seed {recipe.seed} --epochs {recipe.epochs}"
-    reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"])
-    return Further(start, reward, aim, f"capxai train {options}", VARIANT)
+    aim = f"CIDEr-D{' and recall' * (kind == 'recall')} as reward, from {name} ({digest(path)[:12]}…)"
+    options = (
+        f"--profile {profile} --model {architecture} --reward {kind} --seed {recipe.seed} --epochs {recipe.epochs}"
+    )
+    reward = Reward.of(start.vocabulary, [e.captions for e in examples if e.split == "train"], REWARDS[kind])
+    return Further(start, reward, aim, f"capxai train {options}", kind)
 
 
 @torch.no_grad()
