@@ -75,7 +75,7 @@ cx.table_intervals(validated, "metric", "model", "Validation photographs of Flic
 # %% [markdown]
 # How the trainings went, on the 500 photographs that choose the epoch: the ones kept, of seed 1, grid-TD's up to its
 # best epoch, and what else was tried: other seeds in float32, on processors that have no bfloat16; and another dropout
-# in the recipe. Grid-TD trained on for a reward has [a page of its own](rewarded).
+# in the recipe. Both trained on for a reward have [a page of their own](rewarded).
 
 # %% tags=["hide-input"] made="capxai train --profile flickr8k, the seed named at each line"
 kept = of_profiles(results, "log").assign(run="kept")
