@@ -224,8 +224,7 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
     Scores are divided by the method's largest |.|. Methods without a linguistic score are left out.
     `.data` is the DataFrame: a row for each method, a column for each token; a repeated token is numbered.
     """
-    first = same_words(explanations)
-    check_row(first, row)
+    check_row(first := same_words(explanations), row)
     scored = {label(e.method): s for e in explanations if (s := word_scores(e, row)) is not None}
     tokens = [token for token, _ in next(iter(scored.values()))] if scored else []
     repeats = [tokens[:k].count(token) + 1 for k, token in enumerate(tokens)]
