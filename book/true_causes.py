@@ -25,7 +25,6 @@ model = "grid_td"
 seed = 1
 
 # %% tags=["hide-input"]
-
 import capxai_core as cx
 from capxai_core.evaluate.causes import edited, with_clothes
 from capxai_core.views.alt import number, percent

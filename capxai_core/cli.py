@@ -76,7 +76,7 @@ def train(
     data: DataOption = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of initial weights, order, what is drawn.")] = 1,
-    reward: Annotated[str | None, typer.Option(help="Train on for a reward: cider, or recall (both).")] = None,
+    reward: Annotated[str | None, typer.Option(help="Go on, for cider (CIDEr-D) or recall (that and recall).")] = None,
     again: AgainOption = False,
 ) -> None:
     """Train a captioner (resumes where it was interrupted)."""

@@ -13,6 +13,7 @@ from capxai_core.evaluate.results import Results
 from capxai_core.models.captioner import find_weights, read_metadata
 from capxai_core.pipeline.profiles import PROFILES
 from capxai_core.training.recipe import Recipe
+from capxai_core.training.reward import REWARDED, REWARDS
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -83,7 +84,7 @@ def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> 
         cx.load_results("scenes", "grid_td", tmp_path)
 
 
-@pytest.mark.parametrize("model", ["adaptive", "grid_td"])
+@pytest.mark.parametrize("model", ["adaptive", "grid_td", "adaptive_recall", "grid_td_cider"])
 def test_numbers_of_photographs_come_with_the_weights_they_are_of(model: str) -> None:
     profile = "flickr8k"
     weights = RESULTS / profile / model / "captioner.safetensors"
@@ -95,5 +96,6 @@ def test_numbers_of_photographs_come_with_the_weights_they_are_of(model: str) ->
     trained = read_metadata(weights, "captioner")["trained"]
     assert log["cider"].max() == pytest.approx(trained["val_cider"]) and trained["epoch"] in set(log["epoch"])
     unchosen = {"seed", "epochs"}  # by the profile: the command says them
-    recipe = PROFILES[profile].recipe.model_dump(exclude=unchosen)
+    asked = REWARDED if model.endswith(tuple(REWARDS)) else {}
+    recipe = PROFILES[profile].recipe.model_copy(update=asked).model_dump(exclude=unchosen)
     assert Recipe(**trained["recipe"]).model_dump(exclude=unchosen) == recipe

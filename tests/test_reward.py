@@ -150,6 +150,8 @@ def test_it_is_earned_and_an_interrupted_training_ends_with_the_same_weights(tmp
     again = rewarded(tmp_path / "cut", encoder)
     whole, cut = last_weights(tmp_path / "whole"), last_weights(tmp_path / "cut")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    both = for_reward("recall", "grid_td", "test", encoder, EXAMPLES, RECIPE)
+    assert (both.variant, both.loss.recall) == ("recall", 1.0) and both.aim.startswith("CIDEr-D and recall as reward")
     card = (tmp_path / "cut" / "captioner.md").read_text()
     assert again.read_bytes() == (tmp_path / "whole" / "captioner.safetensors").read_bytes()
     assert "capxai train --profile test --model grid_td --reward cider --seed 1 --epochs 2" in card

@@ -153,7 +153,7 @@ class ConvolutionLRP(fx.Interpreter):
         z = _conv(seen, layer, weight, bias)
         z = z.relu_() if rectified else z
         if self.lossless is not None:
-            self.lossless = self.lossless and self._conserves(seen, layer, z, weight, bias, rectified)
+            self.lossless = self.lossless and _conserves(seen, negative is None, layer, z, weight, bias, rectified)
             return z
         weight, bias = channels_last(weight.to(rule.dtype or weight.dtype)), bias.view(-1, 1, 1)
 
@@ -207,27 +207,6 @@ class ConvolutionLRP(fx.Interpreter):
         self.merged |= {*users} if rectified else set()
         return weight.detach(), bias.detach(), rectified
 
-    def _conserves(self, x: Tensor, layer: nn.Conv2d, z: Tensor, weight: Tensor, bias: Tensor, rectified: bool) -> bool:
-        """Whether by the αβ-rule with α = 1 all relevance passes on, no unit being without positive input.
-
-        A rectified unit whose bias is not positive has some, or it would be shut. Most others have, at their centre.
-        """
-        clean = not bool((x < 0).any())
-        asked = bias > (0 if rectified and layer.groups == 1 else -torch.inf)
-        if not bool(asked.any()):
-            return True
-        stuck, weight = z[:, asked] != 0, weight[asked]
-        plus = weight.clamp(min=0)
-        sides = {layer.kernel_size, tuple(2 * int(p) + 1 for p in layer.padding)}
-        if clean and len(sides) == 1 and layer.dilation == (1, 1):
-            row, column = (side // 2 for side in layer.kernel_size)
-            centre = plus[:, :, row : row + 1, column : column + 1]
-            stuck &= F.conv2d(x, centre, None, layer.stride, 0, 1, layer.groups) <= 0
-        if not bool(stuck.any()):
-            return True
-        y = _conv(x.clamp(min=0), layer, plus) + _conv(x.clamp(max=0), layer, weight - plus)
-        return not bool((stuck & (y <= 0)).any())
-
     def _module(self, n: fx.Node) -> nn.Module | None:
         return self.fetch_attr(str(n.target)) if n.op == "call_module" else None
 
@@ -235,3 +214,27 @@ class ConvolutionLRP(fx.Interpreter):
 def _conv(x: Tensor, layer: nn.Conv2d, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     out: Tensor = F.conv2d(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
     return out
+
+
+def _conserves(
+    x: Tensor, clean: bool, layer: nn.Conv2d, z: Tensor, weight: Tensor, bias: Tensor, rectified: bool
+) -> bool:
+    """Whether by the αβ-rule with α = 1 all relevance passes on, no unit being without positive input.
+
+    clean: no input is below zero. A rectified unit whose bias is not positive has some, or it would be shut. Most
+    others have, at their centre.
+    """
+    asked = bias > (0 if rectified and layer.groups == 1 else -torch.inf)
+    if not bool(asked.any()):
+        return True
+    stuck, weight = z[:, asked] != 0, weight[asked]
+    plus = weight.clamp(min=0)
+    sides = {layer.kernel_size, tuple(2 * int(p) + 1 for p in layer.padding)}
+    if clean and len(sides) == 1 and layer.dilation == (1, 1):
+        row, column = (side // 2 for side in layer.kernel_size)
+        centre = plus[:, :, row : row + 1, column : column + 1]
+        stuck &= F.conv2d(x, centre, None, layer.stride, 0, 1, layer.groups) <= 0
+    if not bool(stuck.any()):
+        return True
+    y = _conv(x.clamp(min=0), layer, plus) + _conv(x.clamp(max=0), layer, weight - plus)
+    return not bool((stuck & (y <= 0)).any())
