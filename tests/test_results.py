@@ -84,7 +84,7 @@ def test_where_there_are_no_results_it_says_how_to_make_them(tmp_path: Path) -> 
         cx.load_results("scenes", "grid_td", tmp_path)
 
 
-@pytest.mark.parametrize("model", ["adaptive", "grid_td", "adaptive_recall", "grid_td_cider"])
+@pytest.mark.parametrize("model", ["adaptive", "grid_td", "adaptive_recall", "grid_td_cider", "grid_td_recall"])
 def test_numbers_of_photographs_come_with_the_weights_they_are_of(model: str) -> None:
     profile = "flickr8k"
     weights = RESULTS / profile / model / "captioner.safetensors"

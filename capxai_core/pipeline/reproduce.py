@@ -22,7 +22,8 @@ from capxai_core.pipeline.notebooks import find_chapters
 from capxai_core.pipeline.profiles import data_root, find_profile
 
 INTERRUPTED = 130
-FURTHER = {"adaptive_recall": "adaptive", "grid_td_cider": "grid_td"}  # trained on for a reward, and from what
+# Trained on for a reward, and from what.
+FURTHER = {"adaptive_recall": "adaptive", "grid_td_cider": "grid_td", "grid_td_recall": "grid_td"}
 # Minutes on two cores with VGG16, a first guess until the steps themselves have told: for an image trained on, one
 # explained by all fast methods, one looked at many times (in bfloat16), one tuned on, and a chapter. The encoder of
 # `scenes` takes that part of it.
