@@ -8,7 +8,7 @@ held constant, whose value is z_j.
 import operator
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -60,6 +60,16 @@ def is_relu(node: fx.Node, module: nn.Module | None) -> bool:
     return isinstance(module, nn.ReLU) if node.op == "call_module" else node.target in RELUS
 
 
+class Reading(NamedTuple):
+    """What a layer puts out: the model's own value, and a path to the pixels whose derivative is G.
+
+    Along the path the value is the rule's, the same but for rounding, in the rule's precision.
+    """
+
+    value: Tensor
+    path: Tensor
+
+
 class ConvolutionLRP(fx.Interpreter):
     """LRP-CNN for an encoder made of convolutions, batch normalisation, ReLU, max-pooling and sums.
 
@@ -91,18 +101,21 @@ class ConvolutionLRP(fx.Interpreter):
         """The encoder's output (1, C, h, w)."""
         self.inputs = [values.detach().clone().requires_grad_() for values in self.inputs]
         with torch.enable_grad():
-            return torch.as_tensor(self.run(self.inputs[0]))
+            value, path = self.run(Reading(self.inputs[0].detach(), self.inputs[0]))
+            return torch.as_tensor(value + (path - path.detach()))
 
     def relevance(self, g: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """G at the encoder's output (T, C, h, w) → pixel relevance (T, 3, H, W) and what the layers kept, each (T,)."""
         a, found = self.a, []
         inputs = [*self.inputs, self.biases, self.stabiliser, self.blocked]
-        for part in g.split(at_once(g, 2)):  # more leave the processor's cache
-            options = {"retain_graph": True, "is_grads_batched": True, "materialize_grads": True}
-            each = torch.autograd.grad(a, inputs, part.unsqueeze(1), **options)
-            found.append([of if of.ndim else of.expand(len(part)) for of in each])
+        for part in g.split(at_once(g, 1)):  # more leave the processor's cache
+            several = len(part) > 1
+            start = part.unsqueeze(1) if several else channels_last(part)
+            options = {"retain_graph": True, "is_grads_batched": several, "materialize_grads": True}
+            each = zip(torch.autograd.grad(a, inputs, start, **options), inputs, strict=True)
+            found.append([of.reshape(-1, *x.shape[1:]).expand(len(part), *x.shape[1:]) for of, x in each])
         *colours, biases, stabiliser, blocked = (torch.cat(parts) for parts in zip(*found, strict=True))
-        pixels = torch.stack([x * of[:, 0] for x, of in zip(self.inputs, colours, strict=True)]).sum(0)
+        pixels = torch.stack([x * of for x, of in zip(self.inputs, colours, strict=True)]).sum(0)
         return pixels.detach(), {"biases": biases, "stabiliser": stabiliser, "blocked": blocked}
 
     def reach(self) -> tuple[Tensor, Tensor]:
@@ -114,7 +127,7 @@ class ConvolutionLRP(fx.Interpreter):
         if rule.alpha == 1 and rule.gamma is None and not (rule.conv_bias or rule.box):
             self.lossless = True
             with torch.no_grad():
-                a: Tensor = self.run(self.inputs[0])
+                a: Tensor = self.run(Reading(self.inputs[0], self.inputs[0])).value
             lossless, self.lossless = self.lossless, None
             if lossless:
                 return a, a
@@ -132,30 +145,31 @@ class ConvolutionLRP(fx.Interpreter):
         module = self._module(n)
         if isinstance(module, nn.Conv2d):
             return self._convolution(n, module, x)
-        if self.rule.box and x is self.inputs[0]:
+        if self.rule.box and x.path is self.inputs[0]:
             raise ModelError("the z^B-rule needs an encoder whose pixels enter convolutions")
         if n in self.merged or isinstance(module, PASSED):
             return x
         if is_relu(n, module):
-            return x.relu()
+            return Reading(x.value.relu(), x.path * (x.value > 0))
         if isinstance(module, nn.MaxPool2d):
-            return module(x)
+            return _max_pool(x, module)
         if n.target in SUMS and len(others) == 1 and not n.kwargs:
-            return x + others[0]
+            return Reading(x.value + others[0].value, x.path + others[0].path)
         what = type(module).__name__ if module is not None else str(n.target)
         raise ModelError(f"no LRP rule for the encoder's layer '{n.name}' ({what}); the other methods need none")
 
-    def _convolution(self, n: fx.Node, layer: nn.Conv2d, x: Tensor) -> Tensor:
-        """A convolution with the batch normalisation and the ReLU behind it: a function whose value is theirs."""
+    def _convolution(self, n: fx.Node, layer: nn.Conv2d, x: Reading) -> Reading:
+        """A convolution with the batch normalisation and the ReLU behind it."""
         weight, bias, rectified = self._merge(n, layer)
-        rule, seen = self.rule, x.detach()
+        rule, (seen, path) = self.rule, x
         negative = seen < 0 if bool(seen.min() < 0) else None
         z = _conv(seen, layer, weight, bias)
         z = z.relu_() if rectified else z
         if self.lossless is not None:
             self.lossless = self.lossless and _conserves(seen, negative is None, layer, z, weight, bias, rectified)
-            return z
-        weight, bias = channels_last(weight.to(rule.dtype or weight.dtype)), bias.view(-1, 1, 1)
+            return Reading(z, z)
+        share, bias = channels_last(z), bias.view(-1, 1, 1)
+        weight = channels_last(weight.to(rule.dtype or weight.dtype))
 
         def forward(x: Tensor, above: Tensor, below: Tensor) -> Tensor:
             """Inputs above zero by the one, those below by the other weights."""
@@ -165,16 +179,16 @@ class ConvolutionLRP(fx.Interpreter):
             return _conv(x.masked_fill(negative, 0), layer, above) + _conv(x.masked_fill(~negative, 0), layer, below)
 
         plus, minus, up, down = weight.clamp(min=0), weight.clamp(max=0), bias.clamp(min=0), bias.clamp(max=0)
-        box, more = rule.box and x is self.inputs[0], rule.gamma
+        box, more = rule.box and path is self.inputs[0], rule.gamma
         if box:
             _, low, high = (channels_last(values.to(weight)) for values in self.inputs)
-            y = forward(x, weight, weight) - _conv(low, layer, plus) - _conv(high, layer, minus)
+            y = forward(path, weight, weight) - _conv(low, layer, plus) - _conv(high, layer, minus)
             parts: list[tuple[float, Tensor, Tensor | None]] = [(1.0, y, None)]
         elif more is not None:
-            parts = [(1.0, forward(x, weight + more * plus, weight + more * minus), bias + more * up)]
+            parts = [(1.0, forward(path, weight + more * plus, weight + more * minus), bias + more * up)]
         else:
-            parts = [(rule.alpha, forward(x, plus, minus), up)]
-            parts += [(1 - rule.alpha, forward(x, minus, plus), down)] if rule.alpha != 1 else []
+            parts = [(rule.alpha, forward(path, plus, minus), up)]
+            parts += [(1 - rule.alpha, forward(path, minus, plus), down)] if rule.alpha != 1 else []
         out: Any = 0
         for factor, y, b in parts:
             if b is not None and rule.conv_bias:
@@ -182,11 +196,10 @@ class ConvolutionLRP(fx.Interpreter):
             if b is not None and more is not None:
                 y = y + rule.epsilon * sign(y.detach()) * self.stabiliser
             stuck = y.detach() == 0
-            out = out + (factor * z / y.detach()).masked_fill_(stuck, 0).to(y) * y
+            out = out + (factor * share / y.detach()).masked_fill_(stuck, 0).to(y) * y
             if bool(stuck.any()):
-                out = out + factor * z * stuck * self.blocked
-        reading: Tensor = z + (out - out.detach())
-        return reading
+                out = out + factor * share * stuck * self.blocked
+        return Reading(z, out)
 
     def _merge(self, n: fx.Node, layer: nn.Conv2d) -> tuple[Tensor, Tensor, bool]:
         """Weights and biases with those of the batch normalisation behind it, and whether a ReLU is the next."""
@@ -209,6 +222,18 @@ class ConvolutionLRP(fx.Interpreter):
 
     def _module(self, n: fx.Node) -> nn.Module | None:
         return self.fetch_attr(str(n.target)) if n.op == "call_module" else None
+
+
+def _max_pool(x: Reading, layer: nn.MaxPool2d) -> Reading:
+    """The path is that of the winner of each window, the first in row-major order on ties."""
+    size, stride = layer.kernel_size, layer.stride
+    options = layer.padding, layer.dilation, layer.ceil_mode
+    value, winners = F.max_pool2d(x.value, size, stride, *options, return_indices=True)
+    if stride != size or options != (0, 1, False):  # windows that overlap; below, others, in half the time
+        return Reading(value, x.path.flatten(2).gather(2, winners.flatten(2)).view_as(value))
+    won = torch.zeros_like(x.value, memory_format=torch.contiguous_format).flatten(2)
+    won = channels_last(won.scatter_(2, winners.flatten(2), 1).view_as(x.value))
+    return Reading(value, F.avg_pool2d(x.path * won.to(x.path), size, divisor_override=1))
 
 
 def _conv(x: Tensor, layer: nn.Conv2d, weight: Tensor, bias: Tensor | None = None) -> Tensor:
