@@ -32,7 +32,7 @@ seed = 1
 # `make book` does all four. The weights that come with the package are made by `make train`, in about half an hour on
 # two cores; the models of [](4c_improving) and their tables by `make tune`, in as long again; costs by `make bench`.
 #
-# Numbers of photographs come from the steps of `capxai reproduce --profile flickr8k`, about seventeen hours, those of
+# Numbers of photographs come from the steps of `capxai reproduce --profile flickr8k`, about nineteen hours, those of
 # COCO from `capxai evaluate --profile coco2017 --model flickr8k/adaptive --subset 0` and likewise grid-TD. What these
 # make comes with the project, and so do captioners that they are of, as `runs/` had them: weights, card and log
 # (`results/flickr8k`), with two exceptions: grid-TD looked at fewer photographs again ([there](looking_again) are the

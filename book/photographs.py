@@ -272,8 +272,8 @@ first.style.format(precision=2, escape="html").format_index(escape="html").set_u
 # ## Where they disagree
 #
 # Every table of this book that needs no boxes and no drawn truth can be made of photographs: `capxai reproduce
-# --profile flickr8k` does it, in about fifteen hours on two cores, and the numbers then stand beside those of the drawn
-# scenes in the verdicts of the chapters and in [the ledger](ledger). Claims that come out on the one and are
+# --profile flickr8k` does it, in about nineteen hours on two cores, and the numbers then stand beside those of the
+# drawn scenes in the verdicts of the chapters and in [the ledger](ledger). Claims that come out on the one and are
 # contradicted on the other:
 
 # %% tags=["hide-input", "full-width"]
