@@ -59,12 +59,15 @@ log = log.assign(reward=-log["loss"])[["epoch", "reward", "cider"]].rename(colum
 log.style.format(precision=3).hide().set_uuid("log")
 
 # %% tags=["hide-input"]
+measured = ["value", "low", "high"]
 validated = pd.concat([of["quality_val"].assign(of=name) for name, of in both.items()]).dropna(subset="value")
-cx.table_intervals(validated, "metric", "of", "All validation photographs of Flickr8k")
+validated[measured] *= 100
+cx.table_intervals(validated, "metric", "of", "All validation photographs of Flickr8k, in hundredths")
 
 # %% tags=["hide-input"]
 tested = pd.concat([of["quality_test"].assign(of=name) for name, of in both.items()]).dropna(subset="value")
-cx.table_intervals(tested, "metric", "of", "Test photographs of Flickr8k")
+tested[measured] *= 100
+cx.table_intervals(tested, "metric", "of", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
 # On the test photographs that is what others report for adaptive attention with the same encoder, or better
@@ -124,11 +127,13 @@ each |= {f"{name_of('grid_td')}, for CIDEr-D": after}
 each |= {f"{name_of(m)}, for CIDEr-D and recall": recall[m] for m in DECODERS}
 metrics = ["BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D"]
 validated = pd.concat([pick(of["quality_val"], metric=metrics).assign(of=name) for name, of in each.items()])
-cx.table_intervals(validated, "of", "metric", "All validation photographs of Flickr8k")
+validated[measured] *= 100
+cx.table_intervals(validated, "of", "metric", "All validation photographs of Flickr8k, in hundredths")
 
 # %% tags=["hide-input"]
 tested = pd.concat([pick(of["quality_test"], metric=metrics).assign(of=name) for name, of in each.items()])
-cx.table_intervals(tested, "of", "metric", "Test photographs of Flickr8k")
+tested[measured] *= 100
+cx.table_intervals(tested, "of", "metric", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
 # On validation every score rises; the intervals, of each captioner by itself, overlap. On the test photographs they
@@ -148,7 +153,7 @@ less = "per cent, less the captioner it was [95 %]"
 cx.figure_intervals(shares, "measure", less, "of", reference=0, title="Made-up words")
 
 # %% tags=["hide-input"]
-cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For CIDEr-D and recall, less as trained")
+cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, less as trained")
 
 # %% [markdown]
 # In grid-TD the habit comes back. With recall in the reward it says *shirt* more often than before, if anything, and
@@ -166,8 +171,9 @@ cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For CIDEr-D an
 
 # %% tags=["hide-input"]
 told = {name: kept_photographs(of.folder / "photographs") for name, of in each.items()}
-said = pd.DataFrame({name: {photo: str(of[0].caption) for photo, of in by.items()} for name, by in told.items()})
-said.T.style.format(escape="html").set_uuid("said")
+photos = next(iter(told.values()))
+said = {(photo, name): str(by[photo][0].caption) for photo in photos for name, by in told.items()}
+pd.DataFrame({"caption": said}).style.format(escape="html").set_uuid("said")
 
 # %% tags=["remove-input"] made="capxai photographs, the captioner trained for a reward, seed 1"
 shown = told[f"{name_of('grid_td')}, for CIDEr-D"]
