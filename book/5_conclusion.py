@@ -97,7 +97,8 @@ Markdown("\n\n".join(parts))
 #   when pushed harder, and better with the same weights turned round; with equation (15) as printed it says fewer
 #   shirts, right ones too ([](improving_on_photographs)). A plain reward, which asks no explanation, makes captions
 #   score higher: for CIDEr-D alone grid-TD's are shorter, with fewer shirts and fewer other things made up; for recall
-#   too they are longer, and the shirts are back. In adaptive attention, for both, they are fewer ([](rewarded)).
+#   too they are hardly shorter, with fewer other things made up and as many shirts; adaptive attention's, for both,
+#   with fewer shirts ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
 #   weights are shuffled ([](sanity_checks)).

@@ -136,11 +136,11 @@ tested[measured] *= 100
 cx.table_intervals(tested, "of", "metric", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
-# On validation every score rises; the intervals, of each captioner by itself, overlap. On the test photographs they
-# rise likewise, but for adaptive attention's METEOR, which was high there and stays; every score of both is what others
-# report for adaptive attention with this encoder, or better ([](photographs)). Grid-TD gains as much CIDEr-D as by that
-# alone, for a fifth of the words that it lost then. After one epoch the mean of adaptive attention's weights scored
-# worse than the captioner it was, after two better; grid-TD's was better after both.
+# On validation every score rises by this reward; the intervals, of each captioner by itself, overlap. On the test
+# photographs they rise likewise, but for adaptive attention's METEOR, which was high there and stays; every score of
+# both is what others report for adaptive attention with this encoder, or better ([](photographs)). Grid-TD gains as
+# much CIDEr-D as by that alone, for a fifth of the words that it lost then. After one epoch the mean of adaptive
+# attention's weights scored worse than the captioner it was, after two better; grid-TD's was better after both.
 #
 # What becomes of the made-up words, image by image on the test photographs:
 
@@ -156,11 +156,12 @@ cx.figure_intervals(shares, "measure", less, "of", reference=0, title="Made-up w
 cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, less as trained")
 
 # %% [markdown]
-# In grid-TD the habit comes back. With recall in the reward it says *shirt* more often than before, if anything, and
-# makes it up as often, while it makes up other things less, by as much as for CIDEr-D alone. The likeliest reason: a
-# shirt in the one reference that a caption is nearest to is a match, which recall counts for more than a shirt that is
-# not. So its METEOR is paid for in shirts. Adaptive attention, which said *shirt* more often to begin with, says fewer
-# this way too; of other words it makes up no fewer, as far as can be told.
+# In grid-TD the habit stays. With recall in the reward it says *shirt* more often than before, if anything, and makes
+# it up as often, while it makes up other things less, by as much as for CIDEr-D alone; it names fewer clothes, and
+# finds fewer of those in the references, for this reward as well. Adaptive attention, which said *shirt* more often to
+# begin with, says fewer this way, and in the end about as many as grid-TD; of other words it makes up no fewer, as far
+# as can be told. A reason may be that a shirt in the one reference that a caption is nearest to is a match, which
+# recall counts for more than a shirt that is not. It does not tell the two captioners apart.
 #
 # One training each, with one seed. Whether LRP tells right words from made-up ones as well as before was not evaluated
 # for these either.

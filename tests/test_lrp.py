@@ -11,7 +11,7 @@ from small import captioner as tiny
 
 import capxai_core as cx
 from capxai_core.data.vocabulary import UNK
-from capxai_core.lrp import reference
+from capxai_core.lrp import convolutions, reference
 from capxai_core.lrp.convolutions import ConvolutionLRP
 from capxai_core.lrp.options import Options
 from capxai_core.lrp.relevance import mean_relevance, relevance
@@ -87,6 +87,19 @@ def test_conservation_is_used_where_it_holds_and_only_there():
     layer.weight[0], layer.bias[0] = -layer.weight[0].abs(), 50.0
     seen, reached = ConvolutionLRP(model.encoder, x).reach()
     assert reached is not seen and (reached < seen).any()
+
+
+def test_words_together_as_on_a_gpu_are_what_they_are_one_by_one(monkeypatch):
+    model, x = tiny(4), tiny(4).normalise(picture(4))
+    sweep = ConvolutionLRP(model.encoder, x, Options(conv_bias=True))
+    g = torch.randn(5, *sweep.a.shape[1:], dtype=x.dtype)
+    pixels, kept = sweep.relevance(g)
+    monkeypatch.setattr(convolutions, "at_once", lambda like, few: 3)
+    together, kept_together = sweep.relevance(g)
+    assert together.shape == pixels.shape and (together - pixels).abs().max() <= 1e-12 * pixels.abs().max()
+    assert kept["biases"].any()
+    for name, of in kept.items():
+        assert torch.allclose(kept_together[name], of, rtol=1e-10, atol=0), name
 
 
 def test_budget_terms_vanish_with_their_cause():

@@ -145,14 +145,14 @@ class ConvolutionLRP(fx.Interpreter):
         module = self._module(n)
         if isinstance(module, nn.Conv2d):
             return self._convolution(n, module, x)
-        if self.rule.box and x.path is self.inputs[0]:
+        if self.rule.box and x is not None and x.path is self.inputs[0]:
             raise ModelError("the z^B-rule needs an encoder whose pixels enter convolutions")
         if n in self.merged or isinstance(module, PASSED):
             return x
         if is_relu(n, module):
             return Reading(x.value.relu(), x.path * (x.value > 0))
         if isinstance(module, nn.MaxPool2d):
-            return _max_pool(x, module)
+            return _max_pool(x, module, self.lossless is not None)
         if n.target in SUMS and len(others) == 1 and not n.kwargs:
             return Reading(x.value + others[0].value, x.path + others[0].path)
         what = type(module).__name__ if module is not None else str(n.target)
@@ -224,11 +224,13 @@ class ConvolutionLRP(fx.Interpreter):
         return self.fetch_attr(str(n.target)) if n.op == "call_module" else None
 
 
-def _max_pool(x: Reading, layer: nn.MaxPool2d) -> Reading:
+def _max_pool(x: Reading, layer: nn.MaxPool2d, pathless: bool) -> Reading:
     """The path is that of the winner of each window, the first in row-major order on ties."""
     size, stride = layer.kernel_size, layer.stride
     options = layer.padding, layer.dilation, layer.ceil_mode
     value, winners = F.max_pool2d(x.value, size, stride, *options, return_indices=True)
+    if pathless:
+        return Reading(value, value)
     if stride != size or options != (0, 1, False):  # windows that overlap; below, others, in half the time
         return Reading(value, x.path.flatten(2).gather(2, winners.flatten(2)).view_as(value))
     won = torch.zeros_like(x.value, memory_format=torch.contiguous_format).flatten(2)
