@@ -102,6 +102,22 @@ def test_words_together_as_on_a_gpu_are_what_they_are_one_by_one(monkeypatch):
         assert torch.allclose(kept_together[name], of, rtol=1e-10, atol=0), name
 
 
+@pytest.mark.parametrize("box", [False, True])
+def test_a_constant_of_the_encoder_has_no_rule(box):
+    class Shifted(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shift = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            return x + self.shift
+
+    x, one = torch.rand(1, 3, 8, 8), torch.ones(1, 3, 1, 1)
+    sweep = ConvolutionLRP(Shifted().eval(), x, Options(box=box), (0 * one, one))
+    with pytest.raises(cx.ModelError, match="no LRP rule for the encoder's layer 'shift'"):
+        _ = sweep.a
+
+
 def test_budget_terms_vanish_with_their_cause():
     model, image, ids = tiny(3), picture(3), [5, 6, 5, UNK]
     whole = relevance(model, image, ids, range(5)).budget
