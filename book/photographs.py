@@ -39,7 +39,7 @@ from capxai_core.evaluate.tuning import BIASED, CLOTHES
 from capxai_core.models.captioner import DECODERS
 from capxai_core.pipeline.photographs import kept_photographs, photograph
 from capxai_core.pipeline.pictures import word_rows
-from capxai_core.views.charts import by_table_2, name_of, of_profiles, pick
+from capxai_core.views.charts import by_table_2, in_hundredths, name_of, of_profiles, pick
 from capxai_core.views.claims import disagreements
 
 results = cx.load_results(profile, model)
@@ -61,9 +61,7 @@ for name in evaluated_profiles(root, profile):
 # the two). The paper's table I is for Flickr30k and COCO, with five and twenty times the photographs.
 
 # %% tags=["hide-input"]
-measured = ["value", "low", "high"]
-quality = pick(of_profiles(results, "quality_test"), profile=photographs).dropna(subset="value")
-quality[measured] *= 100
+quality = in_hundredths(pick(of_profiles(results, "quality_test"), profile=photographs))
 cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
@@ -71,8 +69,7 @@ cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k, in
 # the more: it chose, and it may be the easier half.
 
 # %% tags=["hide-input"]
-validated = pick(of_profiles(results, "quality_val"), profile=photographs).dropna(subset="value")
-validated[measured] *= 100
+validated = in_hundredths(pick(of_profiles(results, "quality_val"), profile=photographs))
 cx.table_intervals(validated, "metric", "model", "Validation photographs of Flickr8k, in hundredths")
 
 # %% [markdown]

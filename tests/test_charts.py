@@ -15,7 +15,17 @@ from capxai_core.data.examples import FileExample
 from capxai_core.evaluate.masking import cells
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles, trained_on
-from capxai_core.views.charts import by_fill, by_order, by_table_2, counted, figure_masked, of_models, pick, styled
+from capxai_core.views.charts import (
+    by_fill,
+    by_order,
+    by_table_2,
+    counted,
+    figure_masked,
+    in_hundredths,
+    of_models,
+    pick,
+    styled,
+)
 from capxai_core.views.claims import disagreements, verdicts
 
 MASKING = {"share": 0.25, "fill": "white", "kept": False, "measure": "drop", "region": "relevant"}
@@ -234,3 +244,11 @@ def test_table_2_divides_maps_by_their_largest_magnitude_but_for_two_scores() ->
     assert [*kept.itertuples(index=False, name=None)] == [
         ("L-max", "raw"), ("L", "max"), ("Att.", "max"), ("1 - β", "raw")
     ]  # fmt: skip
+
+
+def test_metrics_are_shown_in_hundredths_and_those_without_a_value_not_at_all() -> None:
+    rows = {"metric": ["METEOR", "SPICE"], "value": [0.196, None], "low": [0.19, None], "high": [0.2, None]}
+    table = pd.DataFrame(rows)
+    shown = in_hundredths(table)
+    assert shown[["metric", "value", "low", "high"]].to_numpy().tolist() == [["METEOR", 19.6, 19.0, 20.0]]
+    assert table["value"][0] == 0.196  # the table read is as it was

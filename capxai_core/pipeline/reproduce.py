@@ -128,8 +128,7 @@ def overview(steps: Sequence[Step], spent: dict[str, dict[str, float]], now: int
     for column in ("", "step", "spent", "left, about"):
         table.add_column(column)
     for i, step in enumerate(steps):
-        seconds = spent.get(step.name, {"seconds": 0.0})["seconds"]
-        rest = left(step, steps, spent)
+        seconds, rest = spent.get(step.name, {"seconds": 0.0})["seconds"], left(step, steps, spent)
         mark = "✓" if i < now else "▶" if i == now else ""
         table.add_row(mark, step.name, duration(seconds) if seconds else "", duration(rest) if i >= now else "")
     return table

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.errors import DataError
-from capxai_core.files import write_facts
+from capxai_core.files import read_facts, write_facts
 from capxai_core.models.device import at_once, has_bfloat16
 from capxai_core.models.encoder import Encoder
 
@@ -51,8 +50,7 @@ class FeatureCache:
         self.store = np.load(self.folder / "features.npy", mmap_mode="r")
 
     def _fill(self, device: torch.device) -> None:
-        counter = self.folder / "done.json"
-        path = self.folder / "features.npy"
+        counter, path = self.folder / "done.json", self.folder / "features.npy"
         done = _count(counter) if path.is_file() else 0
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
         home = next(self.encoder.parameters()).device
@@ -92,5 +90,5 @@ def looks(encoder: Encoder, examples: Sequence[Example]) -> str:
 
 def _count(counter: Path) -> int:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads(counter.read_text())["images"])
+        return int(read_facts(counter)["images"])
     return 0

@@ -109,6 +109,12 @@ def of_profiles(results: Results, table: str) -> pd.DataFrame:
     return pd.concat(found or [results[table]], ignore_index=True)
 
 
+def in_hundredths(table: pd.DataFrame) -> pd.DataFrame:
+    """Caption metrics as the field writes them: METEOR 19.6 for 0.196. Rows without a value are left out."""
+    scores = table.dropna(subset="value")
+    return scores.assign(**{name: 100 * scores[name] for name in ("value", "low", "high")})
+
+
 def _read(folder: Path, profile: str, table: str) -> list[pd.DataFrame]:
     found = []
     for model, place in evaluated(folder).items():
