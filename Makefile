@@ -25,8 +25,8 @@ book: .venv/installed ## make every table, execute every notebook, build the boo
 	@echo "or serve it and open http://localhost:8000 :"
 	@echo "    $(BIN)/python -m http.server --directory $(SITE)"
 
-test: .venv/installed ## run the tests; the last lines say what could not run and how to get it
-	$(BIN)/python -m pytest
+test: .venv/installed ## run the tests, one process a core; the last lines say what could not run and how to get it
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: .venv/installed ## ruff on everything, mypy --strict on the package
 	$(BIN)/ruff check .

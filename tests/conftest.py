@@ -13,6 +13,9 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores already; read when torch is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("same", derandomize=True)
 if os.environ.get("CAPXAI_REQUIRE_ALL"):  # where a red run costs most, each tries the same examples
     settings.load_profile("same")
@@ -42,6 +45,18 @@ def site(browser: "Browser") -> Path:
     if not (folder / "index.html").exists():
         pytest.skip("the book is not built: make book")
     return folder
+
+
+@pytest.fixture
+def quick_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """METEOR and F_BERT, whose programs take seconds to start, cannot be had; test_caption_metrics is about them."""
+    from capxai_core.evaluate import captions
+
+    def lacking(*_: object) -> str:
+        raise captions.NotComputed("the test does without")
+
+    monkeypatch.setattr(captions, "_path_with_java", lacking)
+    monkeypatch.setitem(captions.METRICS, (captions.F_BERT,), lacking)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

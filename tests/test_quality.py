@@ -26,6 +26,7 @@ def test_quality_is_that_of_the_models_own_captions_and_is_kept(few: None, tmp_p
     assert list(kept["metric"]) == list(own["metric"]) and set(kept["n"]) == {5}
 
 
+@pytest.mark.usefixtures("quick_metrics")
 def test_what_was_found_of_other_weights_goes_and_what_is_of_these_stays(few: None, tmp_path: Path) -> None:
     place = tmp_path / "scenes" / "adaptive"
     place.mkdir(parents=True)
@@ -37,6 +38,7 @@ def test_what_was_found_of_other_weights_goes_and_what_is_of_these_stays(few: No
     assert (place / "quality_val.csv").is_file()
 
 
+@pytest.mark.usefixtures("quick_metrics")
 def test_two_models_are_compared_image_by_image(few: None, tmp_path: Path) -> None:
     caption_quality("scenes/adaptive_lrp", "val", results=tmp_path, against="scenes/adaptive")
     table = pd.read_csv(tmp_path / "scenes" / "adaptive_lrp" / "quality_against_val.csv")

@@ -77,6 +77,7 @@ def test_explaining_only_the_words_that_are_judged_changes_no_table(model, tmp_p
             pd.testing.assert_frame_equal(pd.DataFrame(tables[name]), pd.DataFrame(wanted[name]), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.usefixtures("quick_metrics")
 def test_with_no_subset_words_are_explained_once_and_the_other_tables_say_that_nothing_was(model, tmp_path):
     examples, folder = cx.load_scenes("counter", 2, seed=3), tmp_path / "scenes" / "grid_td"
     arguments = (model, examples, cx.load_scenes("train", 2), folder, {"seed": 3}, {"beam_size": 3})
@@ -107,6 +108,7 @@ def test_a_subset_is_spread_over_all_images_and_so_is_the_part_of_it_with_shuffl
     assert chosen["changing-options"] == [*range(0, 64, 2)] and len(chosen[suite.ONCE]) == 64
 
 
+@pytest.mark.usefixtures("quick_metrics")
 def test_looking_at_a_subset_alone_makes_the_same_tables_and_leaves_the_others(model, tmp_path):
     examples, place = cx.load_scenes("counter", 4, seed=3), ("scenes", "grid_td")
     arguments = (model, examples, cx.load_scenes("train", 2))
