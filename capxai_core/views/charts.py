@@ -5,6 +5,7 @@ import html
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles,
 from capxai_core.methods import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import number, percent
-from capxai_core.views.heatmap import NEUTRAL, STYLE, Plate, picture_alone
+from capxai_core.views.heatmap import NEUTRAL, STYLE, WIDE, Plate, picture_alone
 from capxai_core.views.scenes import Row
 
 if TYPE_CHECKING:
@@ -180,22 +181,21 @@ def figure_intervals(
     colours = colours_of(hues if hue else keys)
     step = min(0.24, 0.8 / len(hues))
     with rc_context(STYLE):
-        height = 1.2 + len(keys) * (0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
-        ax = (figure := Figure((7, height), layout="constrained")).subplots()
-        for j, one in enumerate(hues):
+        height = 1.4 + len(keys) * max(0.44, 0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
+        ax = (figure := Figure((WIDE, height), layout="constrained")).subplots()
+        for j, (one, marker) in enumerate(zip(hues, cycle(MARKERS), strict=False)):
             part = table[table[hue] == one] if hue else table
             for row in part.to_dict("records"):
                 y = keys.index(row[by]) + (j - (len(hues) - 1) / 2) * step
                 colour = colours[one if hue else row[by]]
                 ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=2.5, solid_capstyle="round")
-                marker = MARKERS[j % len(MARKERS)]
                 ax.plot(row["value"], y, marker, color=colour, ms=6, label=name_of(str(one)) if hue else None)
         for row in table.dropna(subset=printed).drop_duplicates(by).to_dict("records") if printed else ():
             ax.plot(row[printed], keys.index(row[by]), "D", mfc="none", mec=NEUTRAL, ms=8, label="the paper’s")
         if reference is not None:
             ax.axvline(reference, color=NEUTRAL, lw=1, ls=":")
-        ax.set_yticks(range(len(keys)), [name_of(str(key)) for key in keys])
-        ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel="\n".join(filter(None, (measured, counted(table)))), title=title)
+        ax.set_yticks(range(len(keys)), [fill(name_of(str(key)), 20) for key in keys])
+        ax.set(ylim=(len(keys) - 0.5, -0.5), xlabel=_told(measured, table), title=fill(title, 36))
         ax.grid(axis="x", alpha=0.25)
         _legend(figure, ax)
     lines = [
@@ -221,7 +221,7 @@ def figure_curves(
     keys = list(dict.fromkeys(table[by]))
     colours, lines = colours_of(keys), []
     with rc_context(STYLE):
-        ax = (figure := Figure((7, 5.2), layout="constrained")).subplots()
+        ax = (figure := Figure((WIDE, 5), layout="constrained")).subplots()
         for mark, key in zip(cycle(MARKERS), keys, strict=False):
             of_key = table[table[by] == key]
             for broken, part in of_key.groupby(of_key[dashed].astype(bool)) if dashed else [(False, of_key)]:
@@ -233,7 +233,7 @@ def figure_curves(
                     ax.fill_between(part[x], part["low"], part["high"], color=colours[key], alpha=0.15, lw=0)
                 first, last = part.iloc[0], part.iloc[-1]
                 lines.append(f"{name} from {number(first[y])} at {first[x]:g} to {number(last[y])} at {last[x]:g}")
-        ax.set(xlabel="\n".join(filter(None, (axes[0], counted(table)))), ylabel=axes[1], title=title)
+        ax.set(xlabel=_told(axes[0], table), ylabel=axes[1], title=fill(title, 36))
         ax.locator_params(axis="x", integer=pd.api.types.is_integer_dtype(table[x]))  # no half epochs
         ax.grid(alpha=0.25)
         _legend(figure, ax)
@@ -246,13 +246,12 @@ def figure_roc(points: pd.DataFrame, areas: Mapping[str, str], title: str = "") 
     if points["fpr"].isna().all():
         return _nothing(title or "ROC curves")
     with rc_context(STYLE):
-        ax = (figure := Figure((5.6, 6), layout="constrained")).subplots()
+        ax = (figure := Figure((WIDE, 5.8), layout="constrained")).subplots()
         ax.plot([0, 1], [0, 1], color=NEUTRAL, lw=1, ls=":")
-        for k, (name, area) in enumerate(areas.items()):
+        for (name, area), colour, dash in zip(areas.items(), cycle(SERIES), cycle(DASHES), strict=False):
             part = points[points["label"] == name]
-            style: Any = {"color": SERIES[k % len(SERIES)], "ls": DASHES[k % len(DASHES)]}
-            ax.plot(part["fpr"], part["tpr"], lw=1.6, label=f"{name} {area}", **style)
-        ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title, aspect="equal")
+            ax.plot(part["fpr"], part["tpr"], color=colour, ls=dash, lw=1.6, label=f"{name} {area}")
+        ax.set(xlabel="false positive rate", ylabel="true positive rate", title=fill(title, 36), aspect="equal")
         _legend(figure, ax)
     curves = "; ".join(f"{name} {area}" for name, area in areas.items())
     return Plate(figure, f"{title + ': ' if title else ''}ROC curves with the areas under them: {curves}.", points)
@@ -309,11 +308,16 @@ def styled(shown: pd.DataFrame, caption: str) -> "Styler":
     return styler.set_caption(html.escape(caption)).set_uuid(key)
 
 
+def _told(measured: str, table: pd.DataFrame) -> str:
+    """Beneath an axis: what it shows, in lines short enough for it, and what the values rest on."""
+    return "\n".join(filter(None, (fill(measured.replace(" %", "\u00a0%"), 46), counted(table))))
+
+
 def _nothing(what: str) -> Plate:
     """The figure of what this profile, or this evaluation, has no values of."""
     said = f"{what}: there are no values to show."
     with rc_context(STYLE):
-        figure = Figure((7, 0.5))
+        figure = Figure((WIDE, 0.5))
         figure.text(0, 0.5, said, va="center")
     return Plate(figure, said)
 
@@ -323,5 +327,5 @@ def _legend(figure: Any, ax: Any) -> None:
     handles, names = ax.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))
     if entries:
-        columns = min(3, len(entries), max(1, 96 // (4 + max(map(len, entries)))))
-        figure.legend(entries.values(), entries.keys(), fontsize=9, loc="outside lower center", ncols=columns)
+        columns = min(3, len(entries), max(1, 76 // (4 + max(map(len, entries)))))
+        figure.legend(entries.values(), entries.keys(), fontsize=9.5, loc="outside lower center", ncols=columns)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from capxai_core.errors import DataError
 from capxai_core.files import read_facts
 from capxai_core.methods.registry import METHODS
-from capxai_core.views.heatmap import STYLE, Plate
+from capxai_core.views.heatmap import STYLE, WIDE, Plate
 
 AXES = {"words": "explained words", "images": "pictures of ten words", "size": "side of the picture, pixels"}
 
@@ -45,12 +45,11 @@ def figure_growth(bench: Mapping[str, Any]) -> Plate:
     """What LRP costs, in forward passes, by the number of words and of pictures and by the picture's size."""
     said = []
     with rc_context(STYLE):
-        axes = (figure := Figure((9, 2.8), layout="constrained")).subplots(1, 3)
+        axes = (figure := Figure((WIDE, 6.5), layout="constrained")).subplots(3)
         for ax, (what, label) in zip(axes, AXES.items(), strict=True):
             at = {int(n): float(passes) for n, passes in bench["growth"][what].items()}
             ax.plot(list(at), list(at.values()), marker="o", color="#2171b5")
-            ax.set(xlabel=label, xticks=list(at), ylim=(0, None))
+            ax.set(xlabel=label, ylabel="forward passes", xticks=list(at), ylim=(0, None))
             ends = [f"{passes:.1f} passes for {n}" for n, passes in (min(at.items()), max(at.items()))]
             said.append(f"{label}: {' and '.join(ends)}")
-        axes[0].set_ylabel("forward passes")
     return Plate(figure, f"The cost of LRP in forward passes of the encoder by number of {'; '.join(said)}.")

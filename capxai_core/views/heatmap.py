@@ -50,6 +50,7 @@ def _colormap(name: str, stops: Stops) -> LinearSegmentedColormap:
 DIVERGING = _colormap("capxai_diverging", DIVERGING_STOPS)
 SEQUENTIAL = _colormap("capxai_sequential", SEQUENTIAL_STOPS)
 
+WIDE = 5.4  # inches: a phone shows a chart at two thirds of that, and its letters can still be read
 _INK, NEUTRAL = "#1b1f24", "#73797f"  # on tints; on whatever the page is, light or dark
 STYLE: Any = {
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
@@ -156,8 +157,7 @@ def _scale_bar(ax: Axes, signed: bool) -> None:
     ax.imshow(np.ones((1, 1, 3)), extent=(low, 1, 0, 1), aspect="auto")
     ax.imshow(values, cmap=DIVERGING if signed else SEQUENTIAL, extent=(low, 1, 0, 1), aspect="auto", vmin=low, vmax=1)
     ax.axis("on")
-    ax.set_yticks([])
-    ax.set_xticks([])
+    ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_title("against · for the word" if signed else "weight (no sign)", size=10)
     ends = ((low, "−max" if signed else "0", "left"), (0, "0" if signed else "", "center"), (1, "max", "right"))
