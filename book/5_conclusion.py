@@ -113,16 +113,16 @@ Markdown("\n\n".join(parts))
 # which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
 # adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
-# And hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, in adaptive
-# attention costs more. Hidden or shown in LRP's order, a photograph's cells cost a word or bring it back sooner than in
-# attention's, in both captioners ([](looking_again)).
+# And hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, here costs
+# more, in grid-TD clearly only where the cells are not white. Hidden or shown in LRP's order, a photograph's cells cost
+# a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #
 # One model of each kind was evaluated, on COCO Flickr8k's: intervals are over pictures, not over trainings. The drawn
 # scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do
 # not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion) was run
-# on some of them, for grid-TD on few.
+# on some of them.
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()

@@ -36,8 +36,8 @@ seed = 1
 # COCO from `capxai evaluate --profile coco2017 --model flickr8k/adaptive --subset 0` and likewise grid-TD. What these
 # make comes with the project, and so do captioners that they are of, as `runs/` had them: weights, card and log
 # (`results/flickr8k`), with two exceptions: grid-TD looked at fewer photographs again ([there](looking_again) are the
-# counts; its table of masking lacks the rows against attention), and what the captioners trained for a reward say
-# was not explained but for the pictures shown.
+# counts; the records come with the project, and the command goes on from them), and what the captioners trained
+# for a reward say was not explained but for the pictures shown.
 #
 # ## The weights
 
