@@ -20,6 +20,7 @@ settings.register_profile("same", derandomize=True)
 if os.environ.get("CAPXAI_REQUIRE_ALL"):  # where a red run costs most, each tries the same examples
     settings.load_profile("same")
 
+LONG = ("test_suite.py", "test_tuning.py", "test_quality.py", "test_own_captioner.py")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
@@ -57,6 +58,11 @@ def quick_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(captions, "_path_with_java", lacking)
     monkeypatch.setitem(captions.METRICS, (captions.F_BERT,), lacking)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes first, or one process would end the run alone."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

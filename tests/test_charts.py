@@ -1,5 +1,6 @@
 """Figures and tables of results, and the verdicts a chapter ends with: what they show, and what they say."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from small import captioner, picture
 from torch import Tensor
 
@@ -142,6 +144,27 @@ def test_the_points_of_a_row_stay_in_the_row_however_many(hues: int) -> None:
     (axes,) = cx.figure_intervals(values(*rows), "method", "area", "model").figure.axes
     heights = sorted({float(line.get_ydata()[0]) for line in axes.lines})
     assert max(heights[:hues]) < 0.5 < min(heights[hues:])
+
+
+def test_no_letter_is_cut_off_and_no_names_overlap_however_long() -> None:
+    methods, models = ["Integrated gradients (either sign)"] * 3, "coco2017 by flickr8k’s, adaptive attention"
+    rows = values(*((f"{m} {k}", models, 0.5) for k, m in enumerate(methods)), x=0.5)
+    axis = "area under the curve, less that of a random order [95 %]"
+    title = "Mean correctness, adaptive attention, maps as they are"
+    for plate in (
+        cx.figure_intervals(rows, "method", axis, title=title),
+        cx.figure_intervals(rows, "method", axis, "model", title=title),
+        cx.figure_curves(rows, "x", "method", (axis, "rank correlation of |E|"), title=title),
+    ):
+        canvas = FigureCanvasAgg(plate.figure)
+        canvas.draw()
+        (axes,) = plate.figure.axes
+        told = [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.get_yticklabels()]
+        told += [text for legend in plate.figure.legends for text in legend.get_texts()]
+        boxes = [text.get_window_extent() for text in told if text.get_text()]
+        whole = plate.figure.bbox
+        assert all(b.x0 >= 0 and b.x1 <= whole.x1 and b.y0 >= 0 and b.y1 <= whole.y1 for b in boxes)
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_the_printed_value_is_marked_once_a_row() -> None:

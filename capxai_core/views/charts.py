@@ -181,7 +181,7 @@ def figure_intervals(
     colours = colours_of(hues if hue else keys)
     step = min(0.24, 0.8 / len(hues))
     with rc_context(STYLE):
-        height = 1.4 + len(keys) * max(0.44, 0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
+        height = 1.6 + len(keys) * max(0.44, 0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
         ax = (figure := Figure((WIDE, height), layout="constrained")).subplots()
         for j, (one, marker) in enumerate(zip(hues, cycle(MARKERS), strict=False)):
             part = table[table[hue] == one] if hue else table
