@@ -167,6 +167,16 @@ def test_no_letter_is_cut_off_and_no_names_overlap_however_long() -> None:
         assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
+def test_a_long_legend_takes_nothing_from_the_axes() -> None:
+    heights = []
+    for n in (1, 8):
+        rows = values(*((f"Guided Grad-CAM, without its sign {k}", "grid_td", 0.5) for k in range(n)), x=0.5)
+        figure = cx.figure_curves(rows, "x", "method", ("threshold", "correctness")).figure
+        FigureCanvasAgg(figure).draw()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] > 0.95 * heights[0]
+
+
 def test_the_printed_value_is_marked_once_a_row() -> None:
     table = values(("lrp", "adaptive", 0.6), ("lrp", "grid_td", 0.7), printed=0.66)
     (axes,) = cx.figure_intervals(table, "method", "area", "model", printed="printed").figure.axes

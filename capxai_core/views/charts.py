@@ -178,10 +178,9 @@ def figure_intervals(
     if table.empty:
         return _nothing(title or measured)
     keys, hues = list(dict.fromkeys(table[by])), list(dict.fromkeys(table[hue])) if hue else [""]
-    colours = colours_of(hues if hue else keys)
-    step = min(0.24, 0.8 / len(hues))
+    colours, step = colours_of(hues if hue else keys), min(0.24, 0.8 / len(hues))
     with rc_context(STYLE):
-        height = 1.6 + len(keys) * max(0.44, 0.18 + 0.17 * len(hues)) + 0.25 * (len(hues) // 3)
+        height = 1.6 + len(keys) * max(0.44, 0.18 + 0.17 * len(hues))
         ax = (figure := Figure((WIDE, height), layout="constrained")).subplots()
         for j, (one, marker) in enumerate(zip(hues, cycle(MARKERS), strict=False)):
             part = table[table[hue] == one] if hue else table
@@ -323,9 +322,13 @@ def _nothing(what: str) -> Plate:
 
 
 def _legend(figure: Any, ax: Any) -> None:
-    """One entry for each name, if there is any, beneath the axes: on a phone there is no room beside them."""
+    """One entry for each name, if there is any, beneath the axes: on a phone there is no room beside them.
+
+    Further rows make the figure higher and not the axes lower.
+    """
     handles, names = ax.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))
     if entries:
         columns = min(3, len(entries), max(1, 76 // (4 + max(map(len, entries)))))
         figure.legend(entries.values(), entries.keys(), fontsize=9.5, loc="outside lower center", ncols=columns)
+        figure.set_figheight(figure.get_figheight() + 0.2 * ((len(entries) - 1) // columns))
