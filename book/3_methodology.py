@@ -37,8 +37,8 @@ seed = 1
 # $$ (eq-1)
 #
 # and LRP hands the relevance $R(z_j)$ of an output down to the inputs $x_i$ in proportion to what each of them
-# contributed. Two rules differ in what "proportion" means. The **ε-rule** divides by the output itself, made safe by
-# a small stabiliser,
+# contributed. Two rules differ in what "proportion" means. The **ε-rule** divides by the output itself, made safe by a
+# small stabiliser,
 #
 # $$
 # R_{i \leftarrow j} = R(z_j)\, \frac{x_i w_{ij}}{y_j + \varepsilon\, \mathrm{sign}(y_j)}
@@ -67,8 +67,8 @@ seed = 1
 # R(x_i) = \sum_j R_{i \leftarrow j} .
 # $$ (eq-4)
 #
-# Relevance is thus neither made nor lost on the way, but for what biases and the stabiliser absorb. How much that is
-# can be counted, and [below](budget) it is.
+# Relevance is thus neither made nor lost on the way, but for what biases, the stabiliser and blocked units absorb. How
+# much that is can be counted, and [below](budget) it is.
 #
 # :::{admonition} Where we read the paper with care
 # - Equation {eq}`eq-3` is printed with $y_j^+ = \max(y_j, 0)$. That would mix negative contributions and the bias
@@ -89,18 +89,17 @@ seed = 1
 # ## B. The captioner
 #
 # Two models are to be explained. The **grid-TD** captioner has the two LSTMs of {cite:t}`anderson2018`, with the
-# adaptive attention of {cite:t}`lu2017` between them; the **adaptive-attention** captioner is that of
-# {cite:t}`lu2017`, with one LSTM. A convolutional encoder {cite}`simonyan2015` turns the picture
-# into a grid of features $A = \{a_1, \dots, a_L\}$; from these come $v_i = \mathrm{ReLU}(W_a a_i)$, one vector for
-# each place, and $v_g = \mathrm{ReLU}(W_b \frac{1}{L} \sum_i a_i)$, one for the whole. At every time step $t$ the
-# first LSTM reads $x^1_t = [h^2_{t-1}; v_g; W_e w_{t-1}]$, and its memory offers a **visual sentinel**, a summary of
-# what has been *said*:
+# adaptive attention of {cite:t}`lu2017` between them; the **adaptive-attention** captioner is that of {cite:t}`lu2017`,
+# with one LSTM. A convolutional encoder {cite}`simonyan2015` turns the picture into a grid of features $A = \{a_1,
+# \dots, a_L\}$; from these come $v_i = \mathrm{ReLU}(W_a a_i)$, one vector for each position, and $v_g =
+# \mathrm{ReLU}(W_b \frac{1}{L} \sum_i a_i)$, one for the whole. At every time step $t$ the first LSTM reads $x^1_t =
+# [h^2_{t-1}; v_g; W_e w_{t-1}]$, and its memory offers a **visual sentinel**, a summary of what has been *said*:
 #
 # $$
 # s_t = \sigma(W_x x^1_t + W_h h^1_{t-1}) \odot \tanh(m_t)
 # $$ (eq-5)
 #
-# Attention weighs the places by
+# Attention weighs the positions by
 #
 # $$
 # a = w_a \tanh(W_v V + W_g h^1_t \mathbf{1}^T)
@@ -146,8 +145,8 @@ seed = 1
 # %% [markdown]
 # ## C. LRP through attention
 #
-# The one new step is the attention. The paper reads {eq}`eq-8` and {eq}`eq-11` together as a linear combination of
-# the places and the sentinel,
+# The one new step is the attention. The paper reads {eq}`eq-8` and {eq}`eq-11` together as a linear combination of the
+# positions and the sentinel,
 #
 # $$
 # \hat c_t = (1 - \beta_t) \sum_i \alpha^{(t)}_i v_i + \beta_t s_t ,
@@ -299,12 +298,13 @@ seed = 1
 # (check)=
 # ## Checking the books
 #
-# Reading is one thing, and computing hundreds of captions another. The package therefore does it a second time, as a
-# derivative. Write relevance as $R = x \cdot G$, and each rule is a function with the value of the unit itself and, its
-# denominator held constant, with the derivative $G$. A captioner read with these functions says what it says, and
-# autograd carries all words of a caption back at once; what is the same for every word is computed once. The two were
-# written apart and must agree. Here they are on every fourth word of one caption, for the literal one takes its time;
-# the tests compare them on random captions of random models, with all kinds of options, and on the trained ones.
+# Reading is one thing, and computing hundreds of captions another. The package therefore does LRP a second time, as a
+# derivative. Write relevance as $R = x \cdot G$. Each rule then becomes a function that returns the unit's own value,
+# and whose derivative, its denominator held constant, is $G$. A captioner read with these functions says what it says,
+# and autograd carries all words of a caption back at once; what is the same for every word is computed once. The two
+# were written independently and must agree. Here they are on every fourth word of one caption, for the literal one
+# takes its time; the tests compare them on random captions of random models, with all kinds of options, and on the
+# trained ones.
 
 # %%
 import copy
@@ -336,10 +336,11 @@ print(f"words  {words.abs().max() / fast.words.abs().max():.0e}")
 # (budget)=
 # ## Where every bit of a score went
 #
-# The score of a word should be the sum of what pixels and words received. It is not, quite, and the paper does not
-# say where the rest goes. Three places keep some: biases, which belong to no input; the stabiliser $\varepsilon$ of
-# {eq}`eq-2`; and convolution units without any positive input, where {eq}`eq-3` has nothing to hand relevance to. The
-# package computes each of the five terms on its own, none as "the rest", so that their sum is a check.
+# The score of a word should be the sum of what pixels and words received. It is not, quite, and the paper does not say
+# where the rest goes. Three places keep some: biases, which belong to no input; the stabiliser $\varepsilon$ of
+# {eq}`eq-2`; and convolution units without any positive input, where {eq}`eq-3` has nothing to hand relevance to
+# (*blocked*). The package computes all five terms, pixels, words and these three, each on its own and none as "the
+# rest", so that their sum is a check.
 
 # %%
 budget = fast.budget
@@ -354,8 +355,9 @@ print(f"the account closes to {budget.residual.max():.0e} of what was moved")
 
 # %% [markdown]
 # Two things are worth noticing. The biases' share is no rounding error: a score is partly what the model would say to
-# any picture, and a map alone hides that. And *pixels / logit*, the share of a word's score that was seen, differs
-# from word to word. Whether it tells seen words from made-up ones is the question of the paper's section IV-B3.
+# any picture, and a map alone hides that. And the *pixel share*, pixels divided by logit, which says how much of a
+# word's score came from the picture, differs from word to word. Whether it tells seen words from made-up ones is the
+# question of the paper's section IV-B3.
 #
 # With a smaller $\varepsilon$ the stabiliser's part vanishes, as it should:
 
@@ -370,10 +372,10 @@ for epsilon in (1e-1, 1e-2, 1e-4, 1e-6):
 # ## All methods
 #
 # The other explanations that the paper compares, and a few it does not, are read off the same model by the same call,
-# `cx.explain(…, method=name)`. *Signed* says whether the sign of the evidence in the picture is meant; *scores words*
+# `cx.explain(…, method=name)`. *Signed* says whether the maps have a sign that is meant to be read; *scores words*
 # whether the method has anything to say of the preceding words. The cost is that of all ten words of a caption by
-# grid-TD on VGG16 with pictures of 224 × 224, in forward passes of one picture through the encoder, measured by
-# `make bench` on two threads; the times themselves depend on the machine.
+# grid-TD on VGG16 with pictures of 224 × 224, in forward passes of one picture through the encoder, measured by `make
+# bench` on two threads; the times themselves depend on the machine.
 
 # %%
 from capxai_core.views.costs import figure_growth, read_bench, table_methods
@@ -392,8 +394,8 @@ for figure, measured in bench["figures"].items():
     print(f"{figure:45}{measured:6.2f}")
 
 # %% [markdown]
-# It grows by about a forward pass of the encoder with each word, on top of what a picture costs once, and in proportion
-# to the number of pictures and to their area:
+# The cost of LRP grows by about a forward pass of the encoder with each word, on top of what a picture costs once, and
+# in proportion to the number of pictures and to their area:
 
 # %%
 figure_growth(bench)

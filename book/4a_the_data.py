@@ -115,8 +115,8 @@ cx.figure_scenes([pair], ["\n".join(" ".join(c) for c in pair.captions)])
 # In `encoder`, which the encoder is pretrained on, everything occurs evenly and independently. So a shirt that is made
 # up comes from the decoder's habit, not from an encoder that never learned to tell shirts from coats.
 #
-# The upper rows: how often it is drawn. The lower: how often a caption tells of the usual clothes, hat or ball all the
-# same.
+# The upper rows tell how often each situation is drawn, the lower how often a caption tells of the usual clothes, hat
+# or ball all the same.
 
 # %% tags=["hide-input"]
 names = {
@@ -146,9 +146,9 @@ for name in ("adaptive", "grid_td"):
 print(f"{n} pictures of each split, seed {seed}")
 
 # %% [markdown]
-# A word counts once a caption, and it is right when something that it can name is to be seen. What is *told* is the
-# first of the captions that come with a picture, for comparison. The share is that of the right ones, in brackets its
-# 95 % interval by a bootstrap over pictures.
+# A word counts at most once in a caption, and it is right when something that it can name is to be seen. What is *told*
+# is the first of the captions that come with a picture, for comparison. The share is that of the right ones, in
+# brackets its 95 % interval by a bootstrap over pictures.
 
 # %% tags=["full-width"]
 things = {word for kind in CATEGORIES for word in OBJECT_WORDS[kind]} - CLOTHING_WORDS

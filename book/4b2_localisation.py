@@ -209,9 +209,10 @@ cx.figure_intervals(by_rule, "rule", differ, "model", 0, title="Word discriminat
 #
 # ## Sanity checks
 #
-# The paper grants that Guided Grad-CAM fails the sanity checks of parameter randomisation. It was tried: layer by
+# The paper grants that Guided Grad-CAM fails the sanity checks of parameter randomisation. Here this is tried: layer by
 # layer, from the last to the first, the weights were shuffled, and the maps compared with those of the model as it is.
-# A method that explains the model should have nothing in common with itself in the end. After all layers:
+# In the end, the maps of a method that explains the model should have nothing in common with what they were. After all
+# layers:
 
 # %% tags=["hide-input"]
 shuffled = pick(of_models(results, "randomisation"), measure="map_rank")
@@ -221,8 +222,8 @@ title = "Rank correlation of the maps, all layers shuffled"
 cx.table_intervals(shuffled, "method", "model", title)
 
 # %% [markdown]
-# Look at LRP: on the drawn scenes it is the one of the four whose maps keep most, and Guided Grad-CAM's keep little.
-# Each layer has its place in the chapter on [sanity checks](sanity_checks).
+# Look at LRP: on the drawn scenes it is the one of the four whose maps keep most, and Guided Grad-CAM's keep little,
+# against what the paper grants. Each layer has its place in the chapter on [sanity checks](sanity_checks).
 
 # %% [markdown]
 # ## From the curve to the pictures

@@ -32,7 +32,7 @@ seed = 1
 # ## How much is made up
 #
 # On the drawn scenes a word is right when the thing shows; on photographs, when a reference caption has the word, as in
-# the paper. A word counts once a caption.
+# the paper. A word counts at most once in a caption.
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -125,8 +125,9 @@ view
 # ## Table II
 #
 # The paper's six scores for the words said more than 50 times, all words pooled: the share of pairs, one right and one
-# made-up word, in which the right one scores higher. The maps are divided by their largest magnitude, but for their
-# maximum; more of any score should mean *seen*, so β enters as 1 − β.
+# made-up word, in which the right one scores higher. *L-max* and *L* are the maximum and the mean of LRP's map,
+# *Guided* and *Guided-abs* the mean of Guided Grad-CAM's map and of its magnitude, *Att.* the mean of attention's. Each
+# map is divided by its largest magnitude, but for L-max. More of any score should mean *seen*, so β enters as 1 − β.
 
 # %% tags=["hide-input"]
 labels = ["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"]
@@ -199,7 +200,8 @@ cx.figure_intervals(words, "word", area, "model", 0.5, title="L, word by word")
 # %% [markdown]
 # ## Is LRP ahead of the others?
 #
-# Differences on the same words and the same draws: the area of L, less that of the other score, within words.
+# Differences on the same words and the same draws: the area of L, less that of the other score, within words. LRP is
+# ahead where the whole interval lies right of the line.
 
 # %% tags=["hide-input"]
 ahead = of_models(results, "auc_differences")
@@ -257,7 +259,8 @@ verdicts(results.folder.parents[1], profile, "4b3_unsupported_words")
 # ## What to make of it
 #
 # - The paper's numbers pool nine words. Both readings are in this chapter, and they part. That LRP's score separates
-#   right from made-up words when all are pooled comes out here; that it looks into the picture for it does not follow.
+#   right from made-up words when all are pooled comes out here; it does not follow that the score draws on the picture
+#   to do so.
 # - The scenes' habit is planted and stronger than that of Flickr30k, and their test is made to expose it. A word is
 #   judged by what shows, not by what an annotator wrote.
 # - Many scores are compared here, and some will be far from 0.5 by chance. An interval that just misses the line is no

@@ -190,8 +190,8 @@ cx.figure_intervals(area, "method", mean, "order", title=title)
 # %% [markdown]
 # ## The paper's claims
 #
-# They are judged by rules that were written before the results ([all of them](ledger)); a claim about several methods
-# stands only if each of them bears it out, and the one that bears it out least is shown.
+# They are judged by [rules](ledger) that were written before the results; a claim about several methods stands only if
+# each of them bears it out, and the one that bears it out least is shown.
 
 # %%
 verdicts(results.folder.parents[1], profile, "4b_masking")
@@ -204,5 +204,5 @@ verdicts(results.folder.parents[1], profile, "4b_masking")
 # - That a model needs a place does not mean that a map which marks it explains the word: the place of the *person* is
 #   needed for nearly every word of a caption about a person. Whether maps tell words apart is asked in
 #   [](4b2_localisation).
-# - The paper's example had a white background, where white hides without adding anything; it was chosen for that.
+# - The paper's example had a white background, where white hides without adding anything to see.
 # - The paper's example was a photograph. What comes out of many is on [a page of its own](looking_again).

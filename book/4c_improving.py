@@ -17,11 +17,11 @@
 #
 # $$\hat p(r) = m(r)\, p(r), \qquad m(h(w^{(t)})) = 1 + \mathrm{mean}(E^{(t)}), \quad \text{0 otherwise.}$$
 #
-# A word whose map is positive on average gets a larger score, one that the picture speaks against a smaller one, for
-# which the loss then makes up. *Frequency inference* puts into the place of mean(E) how often the word was right in the
-# captions of the training pictures. The paper finds that LRP inference improves captions a little and raises the share
-# of clothing words that are right from 47.19 % to 49.12 %; frequency inference raises it to 50.46 %, at the cost of the
-# captions.
+# A word whose map is positive on average gets a larger score, one that the picture speaks against a smaller one; the
+# larger loss is meant to keep the model from saying it. *Frequency inference* puts into the place of mean(E) how often
+# the word was right in the captions of the training pictures. The paper finds that LRP inference improves captions a
+# little and raises the share of clothing words that are right from 47.19 % to 49.12 %; frequency inference raises it to
+# 50.46 %, at the cost of the captions.
 #
 # ```{raw} html
 # :file: _static/lrp_inference.svg
@@ -74,11 +74,11 @@ weights.style.format("{:.2g}").set_uuid("weights").set_caption(f"Weights of {n} 
 # Where no λ is given, m comes as it is; elsewhere the values are scaled until the mean of |m − 1| is λ (before m is
 # kept between 0 and 2), so that the arms push equally hard and differ in direction alone; below 0 the weights are
 # turned round. The arms called *frequency* and *lrp* have λ = 0.03, the largest of three that cost the captions of the
-# validation pictures less than a twentieth of their CIDEr-D. *Share* is the part of the word's logit that reaches the
-# pixels, which LRP tells without making a map. The authors' code differs from the text in more than that: half of its
-# loss is that of the scores without weights, and more words than the articles are left out of the weights. It also
-# explains not the captioner's own caption but what it would say next along the reference, and trains a few batches with
-# a learning rate of a millionth; these two are not tried here.
+# validation pictures less than a twentieth of their CIDEr-D. What *lrp* scales is not mean(E) but the *share*, the part
+# of the word's logit that reaches the pixels, which LRP tells without making a map. The authors' code differs from the
+# text in more than that: half of its loss is that of the scores without weights, and more words than the articles are
+# left out of the weights. It also explains not the captioner's own caption but what it would say next along the
+# reference, and trains a few batches with a learning rate of a millionth; these two are not tried here.
 #
 # How many scores would "0 otherwise" raise? The share of the vocabulary whose score is negative, at the words of one
 # caption:
@@ -118,11 +118,12 @@ cost.style.format(precision=1).hide().set_uuid("cost")
 #
 # All arms start from one model, see the same captions in the same order for one epoch at a tenth of the learning rate,
 # and are judged on the pictures of `counter`, which the captioner's habits mislead, where the references have a
-# clothing word but no *shirt*. TP is the share of the clothing words said
-# that are right. To say fewer of them is no gain, so their number per caption and their recall stand beside it; so does
-# the *shirt*, which those pictures' references lack. Intervals are by a bootstrap over pictures and seeds at once, the
-# same draws for all arms. Two of the paper's rows are not here: SPICE needs what no package carries, and F_BERT, of
-# which the paper does not name the language model, was not computed for tuned captioners.
+# clothing word but no *shirt*. TP is the share of the clothing words said that are right. To say fewer of them is no
+# gain, so their number per caption and their recall stand beside it; so does the *shirt* (the *biased word*), which
+# those pictures' references lack. CHAIR counts made-up objects of every kind: *i* of the object words said, *s* of the
+# captions. Intervals are by a bootstrap over pictures and seeds at once, the same draws for all arms. Two of the
+# paper's rows are not here: SPICE needs what no package carries, and F_BERT, of which the paper does not name the
+# language model, was not computed for tuned captioners.
 
 # %% tags=["hide-input"]
 columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]
@@ -148,11 +149,11 @@ cx.figure_intervals(quality, "measure", "score, less one more ordinary epoch [95
 
 # %% [markdown]
 # On the drawn scenes, read the two figures together. LRP inference, in our reading of it (the pixels' share, scaled),
-# says the *shirt* that is not there (the *biased word*, which no reference of these pictures has) much less often, and
-# makes up fewer objects, while its captions come no further from the references. But it does so by silence. Its
-# captions are shorter, it names fewer clothes, right ones as well (*recall*), and among the clothes that it does name,
-# the share that is right (*TP*, the paper's number) rises by no more than noise. Frequency inference is the other way
-# round: it names more clothes, TP and recall rise, and so does the made-up *shirt*.
+# says the *shirt* that is not there much less often, and makes up fewer objects, while its captions come no further
+# from the references. But it does so by silence. Its captions are shorter, it names fewer clothes, right ones as well
+# (*recall*), and among the clothes that it does name, the share that is right (*TP*, the paper's number) rises by no
+# more than noise. Frequency inference is the other way round: it names more clothes, TP and recall rise, and so does
+# the made-up *shirt*.
 #
 # On photographs LRP inference as strong as this moves nothing that could be told from noise, and a stronger one makes
 # the habit worse: [](improving_on_photographs).
@@ -170,16 +171,15 @@ whole = pick(usual, against="", measure=["CHAIR i", "METEOR", "ROUGE-L", "CIDEr-
 cx.table_intervals(whole, "measure", "arm", "All pictures of test")
 
 # %% [markdown]
-# CHAIR counts made-up objects of every kind: *i* of the object words said, *s* of the captions. Frequency inference
-# costs quality, as in the paper. So does LRP inference where the habits hold: to say less is no loss only where what
-# would be said is wrong.
+# Frequency inference costs quality, as in the paper. So does LRP inference where the habits hold: to say less is no
+# loss only where what would be said is wrong.
 #
 # ## The readings, as printed and as coded
 #
-# One model each (one seed), tuned with the weights as the text has them (m = 1 + mean(E), 0 otherwise, 0 for stop
-# words, or 1 for these alone), with 1 for all other words, with mean(E) / max|E| as it comes, scaled, and with half of
-# the loss as in the code; and with the share, but not for function words (scikit-learn's list of stop words; the code
-# has NLTK's). All pictures of `counter`:
+# One model each (one seed), on all pictures of `counter`. *As printed* has m = 1 + mean(E) and 0 for all other words,
+# stop words too, or 1 for these alone; *mean(E)* has 1 for all others. *Mean(E) / max|E|* is the code's, as it comes,
+# scaled to λ, or with half of the loss that of the scores without weights. The last row is the share with the weight 1
+# for function words (scikit-learn's list of stop words; the code has NLTK's):
 
 # %% tags=["hide-input"]
 varied = results.get("fine_tuning_variants_all", everywhere)

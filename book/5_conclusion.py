@@ -84,21 +84,21 @@ Markdown("\n\n".join(parts))
 # - **Where it did not get ahead.** On the objects' boxes it lies better than attention for one captioner and worse for
 #   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding what it marks costs
 #   fewer words than hiding what attention marks ([](4b_masking)). And of the things that cause a word, found out by
-#   removing them, integrated gradients rank more rightly than either ([](true_causes)).
+#   removing them, integrated gradients find the order better than either ([](true_causes)).
 # - **Evidence from words is real, and LRP's is weak.** Its scores of the earlier words follow what deleting them does
 #   better than chance, and much worse than the rule that the nearest word matters most. For *is*, the word it ranks
-#   first matters *less* than one at random; that is contradicted, not merely unproven ([](appendix)).
+#   first matters *less* than one at random: there the paper is contradicted, not merely unproven ([](appendix)).
 # - **Whether a word is made up is largely a matter of which word it is.** Over all words together LRP's scores tell
 #   right from made-up ones, better than the paper's. Among uses of the same word they do not
 #   ([](4b3_unsupported_words)).
 # - **Scores weighted by explanations move a captioner, but not by what they say of its objects.** The drawn scenes'
-#   captioner makes up less, by saying less; where function words have no weights nothing of that is left
+#   captioner makes up less, by saying less; where function words keep the weight 1 nothing of that is left
 #   ([](4c_improving)). On photographs adaptive attention does not move when pushed as hard, gets worse in its habit
 #   when pushed harder, and better with the same weights turned round; with equation (15) as printed it says fewer
-#   shirts, right ones too ([](improving_on_photographs)). A plain reward, which asks no explanation, makes captions
-#   score higher: for CIDEr-D alone grid-TD's are shorter, with fewer shirts and fewer other things made up; for recall
-#   too they are hardly shorter, with fewer other things made up and as many shirts; adaptive attention's, for both,
-#   with fewer shirts ([](rewarded)).
+#   shirts, right ones too ([](improving_on_photographs)). A plain reward, which needs no explanation, makes captions
+#   score higher. Rewarded with CIDEr-D alone, grid-TD writes shorter captions and makes up fewer shirts and fewer other
+#   things; rewarded for recall too, its captions are hardly shorter, and it makes up fewer other things but as many
+#   shirts. Adaptive attention, with both rewards, makes up fewer shirts ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
 #   weights are shuffled ([](sanity_checks)).
@@ -107,22 +107,22 @@ Markdown("\n\n".join(parts))
 #
 # The same commands on test photographs of Flickr8k and on a sample of COCO ([](photographs)): Flickr8k's shirts are
 # made up as often, and LRP's two scores tell right from made-up words about as well as printed. Four things come out
-# otherwise than above. The word that LRP ranks first matters more to *is* than one at random, as the paper says. On
-# some fifty words of COCO LRP lies on the objects better than attention at equal resolution too (in grid-TD only just),
-# which resolution, the paper's own reason, cannot explain. And LRP's mean tells right from wrong uses of one word,
-# which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well; beside it LRP
-# adds under a hundredth of a nat, clear of zero in adaptive attention only.
+# otherwise than above. First, the word that LRP ranks first matters more to *is* than one at random, as the paper says.
+# Second, on some fifty words of COCO LRP lies on the objects better than attention at equal resolution too (in grid-TD
+# only just), which resolution, the paper's own reason, cannot explain. Third, LRP's mean tells right from wrong uses of
+# one word, which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well;
+# beside it LRP adds under a hundredth of a nat, clear of zero in adaptive attention only.
 #
-# And hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, here costs
-# more, in grid-TD clearly only where the cells are not white. Hidden or shown in LRP's order, a photograph's cells cost
-# a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
+# Fourth, hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, here
+# costs more, in grid-TD clearly only where the cells are not white. Hidden or shown in LRP's order, a photograph's
+# cells cost a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #
-# One model of each kind was evaluated, on COCO Flickr8k's: intervals are over pictures, not over trainings. The drawn
-# scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the price is that they do
-# not say how often it is so in photographs. There, whatever looks at a picture many times (masking, deletion) was run
-# on some of them.
+# One model of each kind was evaluated, on COCO the one trained on Flickr8k: intervals are over pictures, not over
+# trainings. The drawn scenes have a hundred words and a planted habit. Their advantage is that the truth is known; the
+# price is that they do not say how often the same holds in photographs. Of these, only some were looked at many times
+# (masking, deletion).
 
 # %% tags=["remove-input"]
 counts = judged["verdict"].value_counts()

@@ -13,7 +13,8 @@
 #
 # The appendix of {cite:t}`sun2020` shows more pictures and one more experiment. Appendix A, LRP for the adaptive
 # attention model (algorithm 2), stands in [](3_methodology) beside the code. Here follow B, made-up words; C, whole
-# captions; and D, the one with numbers: delete the words that an explanation names, and see whether the word falls.
+# captions; and D, the one with numbers: delete the words that an explanation names, and see whether the explained
+# word's probability falls.
 
 # %% tags=["parameters"]
 profile = "scenes"

@@ -12,7 +12,8 @@
 # *Not in the paper: what it takes to get this book again.*
 #
 # Everything on these pages was computed by the commands below from the sources, the weights and the versions listed
-# here. Two runs with the same ones write the same tables, to the byte, but for what measures time.
+# here. Two runs with the same ones on the same kind of processor write the same tables, to the byte, but for what
+# measures time.
 
 # %% tags=["parameters"]
 profile = "scenes"

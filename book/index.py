@@ -87,8 +87,8 @@ view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
 # %% [markdown]
-# In short, on drawn scenes: LRP tells which *word* a map belongs to, where attention's maps are much alike; it has a
-# sign that locates, an answer about the words, and an account that adds up. It does not find what the model needs
+# In short, on drawn scenes: LRP's maps depend on the *word*, where attention's are much alike; LRP has a sign that
+# locates, an answer about the earlier words, and an account that adds up. But it does not find what the model needs
 # better than attention does. And it tells right words from made-up ones only as far as knowing *which word it is* does:
 # read the last two rows together. [The conclusion](5_conclusion) has both models beside the paper's own words, and
 # [photographs](photographs) shows what a captioner of photographs says, and why.
@@ -138,8 +138,8 @@ view
 # ## How sure is all this?
 #
 # - **The arithmetic** is checked, not trusted. LRP exists twice here, once written to be read beside the paper's
-#   algorithm and once to be fast, and the two agree to rounding errors. Every score is accounted for to the last
-#   bit, in five terms each computed on its own. [Both are shown](check).
+#   algorithm and once to be fast, and the two agree to rounding errors. Every score is accounted for up to rounding, in
+#   five terms, each computed on its own: pixels, words, biases, stabiliser, blocked units. [Both are shown](check).
 # - **The pictures** are drawn by the package (`scenes`), so that what is in them is known exactly, and so that the
 #   whole book can be rebuilt on a laptop in twenty minutes. What holds for drawings need not hold for photographs:
 #   [there](photographs) some of it turns round.

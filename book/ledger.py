@@ -85,5 +85,5 @@ ledger
 #   *direction* one may hope that it carries over; where it does not, the chapter asks why.
 # - Many claims judged at the 95 % level make some false verdicts likely. No correction was made: the rules ask for
 #   whole intervals, and usually for several of them at once, which errs on the side of *undecided*.
-# - Not everything can be wrong in the same way. A claim that one chosen picture illustrates is judged here over many
+# - Not all claims can be wrong in the same way. A claim that one chosen picture illustrates is judged here over many
 #   words, which asks more of it than the paper did.

@@ -59,10 +59,10 @@ for name in captioners:
     display(cx.figure_intervals(pick(hidden, model=name), "method", share, "region", title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
-# Mind the cells *at random*: few words are left without them, and of all maps only LRP's, in adaptive attention, name
-# cells that cost more. A quarter of the cells, strewn over a photograph, leaves nothing in it whole; on the drawn
-# scenes more than half of the words survive that. What is marked hangs together, and so does its control: *elsewhere*
-# is the one to read the others by.
+# Mind the cells *at random*: few words are left without them, and of the cells marked as speaking *for* a word only
+# LRP's, in adaptive attention, cost more, compared word by word. A quarter of the cells, strewn over a photograph,
+# leaves nothing in it whole; on the drawn scenes more than half of the words survive that. What is marked hangs
+# together, and so does its control: *elsewhere* is the one to read the others by.
 #
 # And with everything *but* these cells white:
 
@@ -87,9 +87,9 @@ said = pick(apart, measure="survives", kept=True)
 cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 
 # %% [markdown]
-# On photographs, too, LRP does what the paper says of it: without the cells that it marks, words are lost that stay
-# without the same outline elsewhere, and with nothing but these cells words stay that elsewhere are lost. All this is
-# weaker than on the drawn scenes, attention's most of all. Without Grad-CAM's cells more words are lost than without
+# On photographs, too, LRP does what the paper says of it: hiding the cells that it marks loses more words than hiding
+# the same outline elsewhere, and keeping nothing but these cells saves more words than keeping that outline. All this
+# is weaker than on the drawn scenes, attention's most of all. Without Grad-CAM's cells more words are lost than without
 # its control's, too; kept alone they hardly help. Guided Grad-CAM's sign misleads: what it marks as speaking *against*
 # a word costs more than what it marks as speaking *for* it, in grid-TD clearly where the cells are not white.
 #
@@ -150,11 +150,11 @@ cx.figure_intervals(pick(ahead, curve="deletion"), "map", than, "of", 0, title="
 cx.figure_intervals(pick(ahead, curve="insertion"), "map", than, "of", 0, title="Insertion")
 
 # %% [markdown]
-# In the order of their sign LRP, occlusion and integrated gradients name cells whose loss costs the word more than
-# chance, and of what is shown from nothing occlusion and LRP bring it back soonest. LRP is ahead of attention in both
-# directions and by both captioners. To lose what attention or Grad-CAM names first is hardly worse than to lose cells
-# strewn by chance; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign misleads: ranked by it,
-# its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
+# Ranked with their sign, the cells that LRP, occlusion and integrated gradients name first cost the word more than
+# cells by chance; shown one after the other from nothing, those of occlusion and LRP bring it back soonest. LRP is
+# ahead of attention in both directions and by both captioners. To lose what attention or Grad-CAM names first is hardly
+# worse than to lose cells strewn by chance; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign
+# misleads: ranked by it, its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
 #
 # ## Shuffled weights
 #
@@ -178,10 +178,10 @@ cx.figure_curves(signed, "depth", "of", turned)
 
 # %% [markdown]
 # Much as on the drawn scenes. Grad-CAM's map is gone with the output layer, Guided Grad-CAM's with the upper layers of
-# the encoder: both pass. Of LRP's *places* half of the order is left with the whole decoder shuffled, and some with
-# everything shuffled: where LRP puts its evidence on a photograph owes much to the photograph. What it says *there* is
-# the model's: as soon as the output layer is shuffled, the sign tends to turn over. Its maps are to be read with their
-# sign, and compared with controls that lie on things as they do, such as the same outline elsewhere.
+# the encoder: both pass. LRP's *places* keep a rank correlation of about a half with the whole decoder shuffled, and
+# some of it with everything shuffled: where LRP puts its evidence on a photograph owes much to the photograph. What it
+# says *there* is the model's: as soon as the output layer is shuffled, the sign tends to turn over. Its maps are to be
+# read with their sign, and compared with controls that lie on things as they do, such as the same outline elsewhere.
 #
 # ## Options of LRP
 #
@@ -215,7 +215,7 @@ for name in captioners:
 #
 # ## The paper's claims
 #
-# Of masking, judged by the rules that were written before there were results:
+# Of masking, judged by the same [rules](ledger) as on the drawn scenes:
 
 # %% tags=["full-width"]
 verdicts(root, profile, "4b_masking")

@@ -13,8 +13,10 @@
 #
 # Everything before this page was found on drawn scenes, where the truth is known. The same commands train the same
 # captioners on photographs, with VGG16 in front as in the paper. Here is what they say, trained on Flickr8k, and why.
-# Its photographs may not be shown; in their place stand seven that may, since they are part of scikit-image and
-# scikit-learn.
+# Shirts are made up as often as in the paper and on the drawn scenes, and LRP tells right from made-up words about as
+# well as the paper prints; but on where maps lie and on which word matters to *is*, photographs side with the paper
+# against the drawn scenes. Its photographs may not be shown; in their place stand seven that may, since they are part
+# of scikit-image and scikit-learn.
 #
 # Two things about what they saw. The weights of VGG16 are converted from Caffe's, and their last block may have been
 # tuned elsewhere; torchvision's are others, and give other captions. And the photographs of Flickr8k had been stretched
@@ -56,26 +58,26 @@ for name in evaluated_profiles(root, profile):
 #
 # Adaptive attention and grid-TD, trained on the 6,000 training photographs with VGG16 frozen, and chosen by CIDEr-D on
 # 500 validation photographs after each of twelve epochs. The test photographs were opened once for this table; later
-# chapters judge other trainings on them, and choose none by them. Others have told for adaptive attention on the same
-# encoder and photographs: METEOR 19.9, ROUGE-L 45.7, BLEU-4 20.5, CIDEr 52.4 (CIDEr-D, below, is the stricter of
-# the two). The paper's table I is for Flickr30k and COCO, with five and twenty times the photographs.
+# chapters judge other trainings on them, and choose none by them. Others report for adaptive attention on the same
+# encoder and photographs: METEOR 19.9, ROUGE-L 45.7, BLEU-4 20.5, CIDEr 52.4 (CIDEr-D, below, is the stricter of the
+# two). The paper's table I is for Flickr30k and COCO, with five and twenty times the photographs.
 
 # %% tags=["hide-input"]
 quality = in_hundredths(pick(of_profiles(results, "quality_test"), profile=photographs))
 cx.table_intervals(quality, "metric", "model", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
-# And on all validation photographs. The half of them that chose the epoch, shown next, is kinder to both, to grid-TD
-# the more: it chose, and it may be the easier half.
+# And on all validation photographs. On the half that chose the epoch, shown next, both score higher, grid-TD the more
+# so: that half did the choosing, and it may be the easier one.
 
 # %% tags=["hide-input"]
 validated = in_hundredths(pick(of_profiles(results, "quality_val"), profile=photographs))
 cx.table_intervals(validated, "metric", "model", "Validation photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
-# How the trainings went, on the 500 photographs that choose the epoch: the ones kept, of seed 1, grid-TD's up to its
-# best epoch, and what else was tried: other seeds in float32, on processors that have no bfloat16; and another dropout
-# in the recipe. Both trained on for a reward have [a page of their own](rewarded).
+# How the trainings went, on the 500 photographs that choose the epoch. *Kept* are those of seed 1, grid-TD's drawn up
+# to its best epoch; tried were also other seeds in float32, on processors without bfloat16, and another dropout. How
+# both go on with a reward has [a page of its own](rewarded).
 
 # %% tags=["hide-input"] made="capxai train --profile flickr8k, the seed named at each line"
 kept = of_profiles(results, "log").assign(run="kept")
@@ -92,12 +94,12 @@ best = best.rename(columns={"cider": "CIDEr-D"})
 best.style.format(precision=3, escape="html").hide().set_uuid("best")
 
 # %% [markdown]
-# A training can be repeated to the last bit. On another machine, with the same kind of processor,
-# `OMP_NUM_THREADS=1 capxai train --profile flickr8k --model adaptive --seed 1`, and grid-TD likewise, gave the very
-# files that these numbers are of and that come with them (`results/flickr8k/*/captioner.safetensors`). Three
-# seeds of adaptive attention lie half as far apart as two recipes do at their best, and at the same epoch nearly as
-# far, so that one training says little of a recipe. The one kept is the first; that it came out best is chance, or what
-# bfloat16 adds in noise.
+# A training can be repeated to the last bit. On another machine, with the same kind of processor, `OMP_NUM_THREADS=1
+# capxai train --profile flickr8k --model adaptive --seed 1`, and grid-TD likewise, gave the very files that these
+# numbers are of and that come with them (`results/flickr8k/*/captioner.safetensors`). At their best epochs three seeds
+# of adaptive attention lie half as far apart as grid-TD's two recipes, and at the same epoch nearly as far. So one
+# training says little of a recipe. The one kept is the first; that it came out best is chance, or what bfloat16 adds in
+# noise.
 #
 # ## Seven photographs
 #
@@ -147,7 +149,8 @@ told = pick(told, word=sorted(clothes))[columns]
 told.style.format(precision=2, escape="html").hide().set_uuid("clothes")
 
 # %% [markdown]
-# By LRP's account, a word with a small or negative share owes its score to the words before it and not to the picture.
+# By LRP's account, a word with a small or negative share owes its score to the words before it or to the model's
+# biases, not to the picture.
 #
 # ## Are made-up words as common?
 #
@@ -210,9 +213,9 @@ cx.figure_intervals(raw, "score", area, "of", 0.5, title="Undivided, among uses 
 # %% [markdown]
 # On Flickr8k so does the probability that the model gave the word, at no cost; on COCO it does not. What does LRP add
 # to it? What a score saves in guessing once word, logit, log-probability and training rate are known, in nats a word:
-# in adaptive attention under a hundredth of a nat on Flickr8k's photographs, which is over half as much again as the
-# other four save together, and some hundredths on COCO's, where the four alone do harm; clear of zero on both, though
-# barely on COCO's. In grid-TD half as much on Flickr8k's, and on neither clear of zero.
+# in adaptive attention under a hundredth of a nat on Flickr8k's photographs, over half of what the last three save
+# together beyond the word (not drawn here), and some hundredths on COCO's, where those three do harm; clear of zero on
+# both, though barely on COCO's. In grid-TD half as much on Flickr8k's, and on neither clear of zero.
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 adds = pick(
@@ -266,8 +269,8 @@ first.style.format(precision=2, escape="html").format_index(escape="html").set_u
 
 # %% [markdown]
 # In adaptive attention LRP most often names the noun right before *is*, and without its noun the sentence breaks; in
-# grid-TD it names an article, as on the drawn scenes, and gains far less. Deleting just the nearest word costs still
-# more than either: the test rewards what the grammar needs.
+# grid-TD it names an article, as on the drawn scenes, and gains far less. Deleting just the nearest word (not drawn
+# here) costs more still, in either captioner: the test rewards what the grammar needs.
 #
 # ## Where they disagree
 #

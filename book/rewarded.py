@@ -77,12 +77,13 @@ tested = pd.concat([pick(of["quality_test"], metric=metrics).assign(of=name) for
 cx.table_intervals(in_hundredths(tested), "of", "metric", "Test photographs of Flickr8k, in hundredths")
 
 # %% [markdown]
-# On the test photographs all three are what others report for adaptive attention with the same encoder
-# ([](photographs)), or better, but for grid-TD's METEOR for CIDEr-D alone, which is just below. CIDEr-D, the aim, rises
-# in all, and BLEU-4, which it resembles. METEOR gains little or nothing. On validation, where the intervals, of each
-# captioner by itself, overlap, every score rises for both rewards together; for CIDEr-D alone METEOR falls a little.
-# With recall in it grid-TD gains as much CIDEr-D, for a fifth of the words that it loses without. After one epoch the
-# mean of adaptive attention's weights scored worse than the captioner it was, after two better.
+# On the test photographs all three score as high as others report for adaptive attention with the same encoder
+# ([](photographs)), or higher; only the METEOR of grid-TD trained for CIDEr-D alone is just below. CIDEr-D, the aim,
+# rises in all, and BLEU-4, which it resembles. METEOR gains little or nothing. On validation, where the intervals, of
+# each captioner by itself, overlap, every score rises for both rewards together; for CIDEr-D alone METEOR falls a
+# little. With recall in the reward grid-TD gains as much CIDEr-D and loses only a fifth as many words as without. The
+# running mean of adaptive attention's weights scored worse than the captioner it started from after one epoch, and
+# better after two.
 #
 # ## Does it make up more?
 #
@@ -102,11 +103,11 @@ asked = ["biased word said", "clothes said", "TP", "recall", "words", "METEOR", 
 cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, less as trained")
 
 # %% [markdown]
-# For CIDEr-D alone it makes up *less*, against what was found on COCO, and not only by naming fewer things: of the
-# objects that it names, fewer are made up, with the *shirt* left out as well. Of what is made up the shirt falls by the
-# largest part, a third. The price is what it no longer says: fewer clothes, and of those in the references a smaller
-# share; captions are shorter. TP, the share of the clothing words that are right, rises as in the paper's table III,
-# but too few are said to be sure of it.
+# Rewarded with CIDEr-D alone, grid-TD makes up *less*, contrary to what was found on COCO, and not only by naming fewer
+# things: of the objects that it names, fewer are made up, with the *shirt* left out as well. Of what is made up the
+# shirt falls by the largest part, a third. The price is what it no longer says: fewer clothes, and of those in the
+# references a smaller share; captions are shorter. TP, the share of the clothing words that are right, rises as in the
+# paper's table III, but so few are said that one cannot be sure of it.
 #
 # This is what LRP inference was to do. On photographs it does so with its weights turned round and mildly, by less and
 # for no gain in the scores; pushed further that way, or with equation (15) as printed, it loses as many shirts, and
@@ -120,8 +121,8 @@ cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, 
 # it up as often, while it makes up other things less, by as much as for CIDEr-D alone; it names fewer clothes, and
 # finds fewer of those in the references, for this reward as well. Adaptive attention, which said *shirt* more often to
 # begin with, says fewer this way, and in the end about as many as grid-TD; of other words it makes up no fewer, as far
-# as can be told. A reason may be that a shirt in the one reference that a caption is nearest to is a match, which
-# recall counts for more than a shirt that is not. It does not tell the two captioners apart.
+# as can be told. One reason may be that recall rewards a shirt that matches the nearest reference more than it punishes
+# one that matches none. That does not explain why the two captioners differ.
 #
 # One training each, with one seed; the intervals are of photographs alone. Whether LRP tells right words from made-up
 # ones as well as before ([](photographs)) was not evaluated for them.

@@ -201,8 +201,8 @@ for m in both:
 #   Hence the curves are to be compared with each other, and with their own ends.
 # - The cascade shuffles, so that every layer keeps the scale of its weights; with fresh random weights the picture
 #   could differ. One order of shuffling was used for all pictures, and few pictures: see the counts above.
-# - The same of photographs stands [here](looking_again).
-# - What the paper says of it, judged:
+# - The same checks on photographs are [here](looking_again).
+# - What the paper says of Guided Grad-CAM and this check, judged:
 
 # %% tags=["full-width"]
 verdicts(results.folder.parents[1], profile, "4b2_localisation", only=["guided-fails-sanity-checks"])

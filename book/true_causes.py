@@ -164,7 +164,8 @@ cx.figure_intervals(size, "method", rank, "model", 0, title="Words deleted, by m
 # ## Seen or made up
 #
 # Do explanations fail where the model does? For a made-up word nothing in the picture *should* be the cause, and yet
-# something is: removing it changes the score. LRP's numbers, with the count of words:
+# something is: removing it changes the score. LRP's numbers, with the count of words; it fails there if *unseen* lies
+# below *seen*:
 
 # %% tags=["hide-input"]
 lrp = plain[plain["method"].eq("lrp") & plain["measure"].eq("spearman")]

@@ -11,9 +11,9 @@
 #
 # *Not in the paper: what would it say of my photograph, and why?*
 #
-# Open this chapter as a notebook (`make lab`), give `photo` the path of a picture, and run it. On this page stands what
-# a photograph gives that comes with scikit-learn. `profile` and `model` choose who looks at it: `flickr8k`, or another
-# that you have trained, knows photographs; the default knows only drawn scenes, and says so.
+# Open this chapter as a notebook (`make lab`), give `photo` the path of a picture, and run it. This page shows what
+# comes out for a photograph that scikit-learn carries. `profile` and `model` choose who looks at it: `flickr8k`, or
+# another that you have trained, knows photographs; the default knows only drawn scenes, and says so.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -65,7 +65,8 @@ cx.Explorer(drawn, [cx.explain(own, drawn, said, m) for m in ("lrp", "attention"
 # ## Seen, or said from habit?
 #
 # The account of each word in one table: how much of its score arrived at pixels, how much at the words before. A word
-# with little from the pixels follows from its sentence. Whether that makes it wrong is [another matter](5_conclusion).
+# with little from the pixels comes from its sentence or from the model's biases. Whether that makes it wrong is
+# [another matter](5_conclusion).
 
 # %%
 import pandas as pd
