@@ -41,6 +41,12 @@ def test_steps_run_in_order_and_an_interrupted_run_goes_on(tmp_path, log):
     assert all(after[s.name]["done"] for s in steps) and after["train"]["seconds"] > before["train"]["seconds"] > 0
 
 
+def test_what_begins_anew_in_every_run_is_waited_for_again():
+    steps = [Step("quality", "test", (), 3.0), Step("evaluate", "adaptive", (), 60.0)]
+    spent = {step.name: {"seconds": 50.0, "done": True} for step in steps}
+    assert [left(step, steps, spent) for step in steps] == [50.0, 0.0]
+
+
 def test_a_step_that_fails_ends_the_run_and_is_named(tmp_path, log):
     steps = [step(log, "train", "adaptive", "sys.exit(2)"), step(log, "ledger")]
     with pytest.raises(cx.CapxaiError, match=r"step 'train adaptive' failed \(exit code 2\).*it goes on from there"):

@@ -28,6 +28,8 @@ FURTHER = {"adaptive_recall": "adaptive", "grid_td_cider": "grid_td", "grid_td_r
 # explained by all fast methods, one looked at many times (in bfloat16), one tuned on, and a chapter. The encoder of
 # `scenes` takes that part of it.
 TRAINED, EXPLAINED, LOOKED_AT, TUNED, CHAPTER, SMALLER = 0.009, 0.06, 0.7, 0.018, 2, 0.1
+# Kinds of steps that begin anew in every run; the others go on from what they have kept.
+ANEW = ("check", "quality", "photographs", "ledger")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
 def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> None:
     """Run the steps in order. record: JSON file with the seconds spent on each, in all runs, and whether it was done.
 
-    Every step is called again in every run: that it was done here only says that no time is left to wait for it.
+    Every step is called again in every run: that it was done only says how long to wait for it, not at all where it
+    goes on from what it has kept, and as long as it last took where it begins anew.
     `CapxaiError` names the step that failed; `KeyboardInterrupt` where it was interrupted.
     """
     console = Console(stderr=True)
@@ -93,7 +96,6 @@ def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> 
     for i, step in enumerate(steps):
         console.print(overview(steps, spent, i))
         own, started = spent.setdefault(step.name, {"seconds": 0.0, "done": False}), monotonic()
-        before = own["seconds"]
         process = subprocess.Popen(step.command, env=environment)
         try:
             code = process.wait()
@@ -102,22 +104,21 @@ def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> 
             if isinstance(stopped, SystemExit):  # unlike a terminal's interrupt, it reached this process alone
                 process.terminate()
             process.wait()
-        own.update(seconds=before + monotonic() - started, done=own["done"] or code == 0)
+        took = monotonic() - started + (0 if step.kind in ANEW else own["seconds"])
+        own.update(seconds=took, done=own["done"] or code == 0)
         write_facts(spent, record)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code:
-            raise CapxaiError(
-                f"step '{step.name}' failed (exit code {code}); mend what it says above, then run the same command "
-                "again: it goes on from there"
-            )
+            told = f"step '{step.name}' failed (exit code {code}); mend what it says above, then run the same command"
+            raise CapxaiError(f"{told} again: it goes on from there")
 
 
 def left(step: Step, steps: Sequence[Step], spent: dict[str, dict[str, float]]) -> float:
     """Seconds that a step will yet take: as long in all as another of its kind, or as the first guess says."""
     own = spent.get(step.name, {"seconds": 0.0, "done": False})
     if own["done"]:
-        return 0.0
+        return own["seconds"] if step.kind in ANEW else 0.0
     like = [spent[s.name]["seconds"] for s in steps if s.kind == step.kind and spent.get(s.name, own)["done"]]
     return max(0.0, (max(like) if like else step.minutes * 60) - own["seconds"])
 
