@@ -283,8 +283,8 @@ seed = 1
 # ::::::
 #
 # The adaptive-attention captioner needs less, as the paper's **algorithm 2** says. Its $\hat c_t$ leads to the words of
-# step $t$ and nowhere else, so attention is explained at the last step only; from there everything runs through the
-# one LSTM:
+# step $t$ and nowhere else, so attention is explained at the last step only (the paper prints that line with $t$, and
+# sums $R_t(V)$ over $t$ in the end; we take $T$); from there everything runs through the one LSTM:
 #
 # ```{literalinclude} ../capxai_core/lrp/reference.py
 # :pyobject: algorithm_2
@@ -356,8 +356,8 @@ print(f"the account closes to {budget.residual.max():.0e} of what was moved")
 # %% [markdown]
 # Two things are worth noticing. The biases' share is no rounding error: a score is partly what the model would say to
 # any picture, and a map alone hides that. And the *pixel share*, pixels divided by logit, which says how much of a
-# word's score came from the picture, differs from word to word. Whether it tells seen words from made-up ones is the
-# question of the paper's section IV-B3.
+# word's score came from the picture, differs from word to word. Whether it tells seen words from made-up ones, as the
+# paper asks of maps in its section IV-B3, [a later chapter](4b3_unsupported_words) tells.
 #
 # With a smaller $\varepsilon$ the stabiliser's part vanishes, as it should:
 

@@ -107,13 +107,13 @@ cx.figure_scenes([pair], ["\n".join(" ".join(c) for c in pair.captions)])
 # (habit)=
 # ## The habit
 #
-# In Flickr30k every fourth training picture has a *shirt* in one of its captions, and of the shirts that the paper's
-# model predicts, 65 % are false positives. The drawn captions are given such a habit. In the splits `train`,
-# `val` and `test` most people wear shirts, in the snow jackets, and whoever describes them says so also where a bush or
-# a car hides the torso, where it is bare, and where it is really a coat. Riders' hats and running dogs' balls are told
-# in the same way. In `counter` people are dressed so that the habit misleads, and captions name only what can be seen.
-# In `encoder`, which the encoder is pretrained on, everything occurs evenly and independently. So a shirt that is made
-# up comes from the decoder's habit, not from an encoder that never learned to tell shirts from coats.
+# In Flickr30k every fourth training picture has a *shirt* in one of its captions, and of the predicted shirts (by which
+# captioner the paper does not say) 65 % are false positives. The drawn captions are given such a habit. In the splits
+# `train`, `val` and `test` most people wear shirts, in the snow jackets, and whoever describes them says so also where
+# a bush or a car hides the torso, where it is bare, and where it is really a coat. Riders' hats and running dogs' balls
+# are told in the same way. In `counter` people are dressed so that the habit misleads, and captions name only what can
+# be seen. In `encoder`, which the encoder is pretrained on, everything occurs evenly and independently. So a shirt that
+# is made up comes from the decoder's habit, not from an encoder that never learned to tell shirts from coats.
 #
 # The upper rows tell how often each situation is drawn, the lower how often a caption tells of the usual clothes, hat
 # or ball all the same.
@@ -233,8 +233,9 @@ table.style.set_table_attributes(small).set_uuid("data")
 # %% [markdown]
 # ## What to make of it
 #
-# - The truth differs. For the paper a word is right when a reference caption has it; here, when the thing shows. With
-#   captions written from habit the two are not the same, and only the second can tell a seen shirt from a guessed one.
+# - The truth differs. For the paper, as far as it says (in section IV-B2), a word is right when a reference caption has
+#   it; here, when the thing shows. With captions written from habit the two are not the same, and only the second can
+#   tell a seen shirt from a guessed one.
 # - Drawings are easier than photographs, and their captions use a hundred words. What holds here is a claim about the
 #   methods, made where the truth is known. Whether it holds for photographs is for photographs to say, and the same
 #   chapters run on them.

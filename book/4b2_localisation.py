@@ -19,9 +19,9 @@
 # \mathrm{Correctness} = \frac{\sum_{ij \in \mathrm{bbox}} E_p[i, j]}{\sum_{ij} E_p[i, j]} \in [0, 1] .
 # $$ (eq-13)
 #
-# A curve arises by counting only what is above a threshold. On 5,786 words of MSCOCO the paper finds attention lowest
-# of all, LRP and Guided Grad-CAM highest; that all rise with the threshold; that what LRP marks as negative lies
-# elsewhere (`N-LRP` is low), and what Guided Grad-CAM marks as negative on the objects too.
+# A curve arises by counting only what is above a threshold. On 5,786 words that grid-TD says of MSCOCO the paper finds
+# attention lowest of all, and LRP and Guided Grad-CAM above Grad-CAM; that all rise with the threshold; that what LRP
+# marks as negative lies elsewhere (`N-LRP` is low), and what Guided Grad-CAM marks as negative on the objects too.
 #
 # Two doubts are looked into along the way. Is it *insight*, or only finer *resolution*? And does a map that finds the
 # dog find it because of the word, or would any word have brought it there?
@@ -209,10 +209,10 @@ cx.figure_intervals(by_rule, "rule", differ, "model", 0, title="Word discriminat
 #
 # ## Sanity checks
 #
-# The paper grants that Guided Grad-CAM fails the sanity checks of parameter randomisation. Here this is tried: layer by
-# layer, from the last to the first, the weights were shuffled, and the maps compared with those of the model as it is.
-# In the end, the maps of a method that explains the model should have nothing in common with what they were. After all
-# layers:
+# The paper grants, citing others, that Guided Grad-CAM fails sanity checks, and recommends it all the same: they target
+# other properties. The best known of these checks shuffles the model's weights. Here this is tried: layer by layer,
+# from the last to the first, the weights were shuffled, and the maps compared with those of the model as it is. In the
+# end, the maps of a method that explains the model should have nothing in common with what they were. After all layers:
 
 # %% tags=["hide-input"]
 shuffled = pick(of_models(results, "randomisation"), measure="map_rank")

@@ -11,13 +11,14 @@
 #
 # *Section IV-B3 of the paper: figures 6 and 7, table II.*
 #
-# Captioners say things that are not there. In the paper 65 % of the predicted *shirts* are in none of the reference
-# captions, while *shirt* stands in the captions of 7,078 of 29,000 training pictures: a habit of speech. Attention
-# shows a place for every word, made up or not. Does an explanation show the difference?
+# Captioners say things that are not there. In the paper 65 % of the predicted *shirts* are false positives, which in
+# the authors' code means that no reference caption has them, while *shirt* stands in the captions of 7,078 of 29,000
+# training pictures: a habit of speech. Attention shows a place for every word, made up or not. Does an explanation show
+# the difference?
 #
 # The paper takes each word's map as a whole. Its mean, or its maximum, is a score, and a good score is higher where the
-# word is right. Over nine frequent words of Flickr30k it finds an area under the ROC curve of 0.66 for LRP's maximum
-# and 0.64 for its mean; attention and the gate β are near 0.5.
+# word is right. Over the object words said more than fifty times on Flickr30k, of which it names nine, it finds an area
+# under the ROC curve of 0.66 for LRP's maximum and 0.64 for its mean; attention and the gate β are near 0.5.
 #
 # The doubt that this chapter adds: *which word it is* tells a lot already. If shirts are made up and men are not, then
 # whatever gives *man* a higher score than *shirt* looks as if it could tell. The fair question is whether the score
@@ -32,7 +33,7 @@ seed = 1
 # ## How much is made up
 #
 # On the drawn scenes a word is right when the thing shows; on photographs, when a reference caption has the word, as in
-# the paper. A word counts at most once in a caption.
+# the authors' code (this section of the paper does not say). A word counts at most once in a caption.
 
 # %% tags=["hide-input"]
 import pandas as pd
@@ -65,8 +66,9 @@ for row in pick(made_up, word="shirt", model=model).to_dict("records"):
 # %% [markdown]
 # ## Figure 6: seen and made up
 #
-# In pictures where the habit misleads: the first clothing word that is made up, and the first time that the same word
-# is right.
+# The paper's figure 6 has two made-up words, a *shirt* that comes from the sentence, with a negative map, and a
+# *cellphone* that LRP finds in the edges of a hand and a cup, taken for one. Here, in pictures where the habit
+# misleads, stand the first clothing word that is made up, and the first time that the same word is right.
 
 # %% tags=["hide-input"]
 captioner = cx.load_captioner(f"{profile}/{model}")
@@ -110,7 +112,7 @@ table
 print(", ".join(f"{w}: {c}" for w, c in bins.astype(object).fillna("none").items()))
 
 # %% [markdown]
-# A word that scores exactly −1 would have no colour: the paper's bins leave it out, and its figure 3 has one.
+# A word that scores exactly −1 would have no colour: the paper's bins leave it out.
 #
 # All words of that caption, to explore. For LRP, look at the bars: how much of the score reached the picture.
 
@@ -127,7 +129,8 @@ view
 # The paper's six scores for the words said more than 50 times, all words pooled: the share of pairs, one right and one
 # made-up word, in which the right one scores higher. *L-max* and *L* are the maximum and the mean of LRP's map,
 # *Guided* and *Guided-abs* the mean of Guided Grad-CAM's map and of its magnitude, *Att.* the mean of attention's. Each
-# map is divided by its largest magnitude, but for L-max. More of any score should mean *seen*, so β enters as 1 − β.
+# map is divided by its largest magnitude, but for L-max, and β enters as 1 − β, so that more should mean *seen*; this
+# is how the authors' code does it, for the paper does not say.
 
 # %% tags=["hide-input"]
 labels = ["L-max", "L", "Guided-abs", "Att.", "1 - β", "Guided"]

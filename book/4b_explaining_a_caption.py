@@ -72,8 +72,9 @@ cx.figure_words(image, explanations, [verb - 1])
 cx.figure_words(image, explanations, [verb - 1, last, verb])
 
 # %% [markdown]
-# The scores of the words before *is*, as in the table of figure 3. In the paper both methods gave *dog* the largest,
-# which it reads as grammar: the verb follows from its subject.
+# The scores of the words before *is*, as in the table of figure 3. In the paper *dog* has the largest magnitude by
+# both, 1 by LRP and −1 by Grad\*. That the *maps* of *is* lie on the dog as well, it reads as grammar: *is* is the
+# predicate of *dog*.
 
 # %%
 cx.table_words(explanations, verb)

@@ -15,7 +15,11 @@
 # trained captioner explain its own captions of the training pictures, and trains it for one more epoch on scores that
 # are weighted by the outcome:
 #
-# $$\hat p(r) = m(r)\, p(r), \qquad m(h(w^{(t)})) = 1 + \mathrm{mean}(E^{(t)}), \quad \text{0 otherwise.}$$
+# $$
+# \hat p(r) = m(r)\, p(r), \qquad
+# m(h(w^{(t)})) = \begin{cases} 1 + \mathrm{mean}(E^{(t)}) & w^{(t)} \notin \{\text{a, an, the}\} \\
+# 0 & \text{otherwise.} \end{cases}
+# $$
 #
 # A word whose map is positive on average gets a larger score, one that the picture speaks against a smaller one; the
 # larger loss is meant to keep the model from saying it. *Frequency inference* puts into the place of mean(E) how often
@@ -28,8 +32,9 @@
 # ```
 #
 # Two things have to be settled before anything can be trained. The mean of a map is a tiny number, so that m is 1 for
-# all that matters; and *0 otherwise* sets most of the vocabulary's scores to 0, which *raises* all that were negative.
-# The authors' code has other weights: it divides the mean by max|E|, and leaves the other words at 1.
+# all that matters; and *0 otherwise*, printed beside the articles and read here of all words that the caption lacks as
+# well, sets most of the vocabulary's scores to 0, which *raises* all that were negative. (0 for the articles alone was
+# not tried.) The authors' code has other weights: it divides the mean by max|E|, and leaves the other words at 1.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -176,10 +181,10 @@ cx.table_intervals(whole, "measure", "arm", "All pictures of test")
 #
 # ## The readings, as printed and as coded
 #
-# One model each (one seed), on all pictures of `counter`. *As printed* has m = 1 + mean(E) and 0 for all other words,
-# stop words too, or 1 for these alone; *mean(E)* has 1 for all others. *Mean(E) / max|E|* is the code's, as it comes,
-# scaled to λ, or with half of the loss that of the scores without weights. The last row is the share with the weight 1
-# for function words (scikit-learn's list of stop words; the code has NLTK's):
+# One model each (one seed), on all pictures of `counter`. *As printed*, so read, has m = 1 + mean(E) and 0 for all
+# other words, articles too, or 1 for these alone; *mean(E)* has 1 for all others. *Mean(E) / max|E|* is the code's, as
+# it comes, scaled to λ, or with half of the loss that of the scores without weights. The last row is the share with the
+# weight 1 for function words (scikit-learn's list of stop words; the code has NLTK's):
 
 # %% tags=["hide-input"]
 varied = results.get("fine_tuning_variants_all", everywhere)

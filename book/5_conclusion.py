@@ -94,14 +94,14 @@ Markdown("\n\n".join(parts))
 # - **Scores weighted by explanations move a captioner, but not by what they say of its objects.** The drawn scenes'
 #   captioner makes up less, by saying less; where function words keep the weight 1 nothing of that is left
 #   ([](4c_improving)). On photographs adaptive attention does not move when pushed as hard, gets worse in its habit
-#   when pushed harder, and better with the same weights turned round; with equation (15) as printed it says fewer
-#   shirts, right ones too ([](improving_on_photographs)). A plain reward, which needs no explanation, makes captions
-#   score higher. Rewarded with CIDEr-D alone, grid-TD writes shorter captions and makes up fewer shirts and fewer other
-#   things; rewarded for recall too, its captions are hardly shorter, and it makes up fewer other things but as many
-#   shirts. Adaptive attention, with both rewards, makes up fewer shirts ([](rewarded)).
+#   when pushed harder, and better with the same weights turned round; with equation (15) as we read it, 0 for all other
+#   words, it says fewer shirts, right ones too ([](improving_on_photographs)). A plain reward, which needs no
+#   explanation, makes captions score higher. Rewarded with CIDEr-D alone, grid-TD writes shorter captions and makes up
+#   fewer shirts and fewer other things; rewarded for recall too, its captions are hardly shorter, and it makes up fewer
+#   other things but as many shirts. Adaptive attention, with both rewards, makes up fewer shirts ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
-#   the data. Guided Grad-CAM *passes* the sanity check that the paper says it fails, and LRP's maps change least when
-#   weights are shuffled ([](sanity_checks)).
+#   the data. Guided Grad-CAM *passes* here the kind of sanity check that the paper, citing others, says it fails, and
+#   LRP's maps change least when weights are shuffled ([](sanity_checks)).
 #
 # ## What photographs change
 #

@@ -45,8 +45,9 @@ for m, r in every.items():
 # %% [markdown]
 # ## B. Words the picture does not support (figure 9)
 #
-# The paper shows six made-up words; LRP's maps of five of them are "nearly all negative". Here are the first six
-# made-up words of the test, one of each kind. Beneath each map stand the words before it with their relevance.
+# The paper shows six made-up words; LRP's maps of five of them are "nearly all negative", and that of the sixth,
+# *banana*, lies on a yellow ring that the model may have taken for one. Here are the first six made-up words of the
+# test, one of each kind. Beneath each map stand the words before it with their relevance.
 
 # %% tags=["hide-input", "full-width"]
 captions = results.records("captions").set_index("image")["caption"]
@@ -82,9 +83,10 @@ table_intervals(pd.DataFrame(rows), "of", caption="Share of LRP’s maps with a 
 #
 # ### A man and a woman
 #
-# In figure 10 the maps of *man* and *woman* lie on the man and on the woman. Our models seldom name two people, so
-# we let them read the first reference caption that does: the first picture with two different people in it. This is
-# what each model would have had in mind, had it said that.
+# In figure 10 the maps of *man* and *woman* lie on the man and on the woman, and those of *to each other* on both,
+# supported by *man* and *woman* and not by *standing*. Our models seldom name two people, so we let them read the first
+# reference caption that does: the first picture with two different people in it. This is what each model would have had
+# in mind, had it said that.
 
 # %% tags=["hide-input", "full-width"]
 people = {"man", "woman", "boy", "girl", "lady", "guy"}
@@ -120,9 +122,9 @@ table_intervals(tell, "of", caption="On its own object, less on another’s")
 # %% [markdown]
 # ### The same word twice
 #
-# In figure 11 the caption has *tennis* twice, first for the game and then for the court. The two maps differ, and
-# so do the words that support them. Our captions say the same word twice as well: mostly a colour, of two pieces of
-# clothing.
+# In figure 11 the caption has *tennis* twice, first for the game and then for the court. The first map lies on player
+# and field, the second on the background too, and *playing* supports the first more. Our captions say the same word
+# twice as well: mostly a colour, of two pieces of clothing.
 
 # %% tags=["hide-input", "full-width"]
 twice = [(examples[name], said) for name, said in captions.items() if repeated(said)]
@@ -170,8 +172,8 @@ for word, title in {"is": "is: one word deleted", "are": "are: two words deleted
     display(cx.figure_intervals(shown, "method", fall, "model", 0, "printed", title))
 
 # %% [markdown]
-# With *n*, the standard deviation over occurrences (which the paper seems to print after ±), and the occurrences
-# that had too few words before them to be judged:
+# With *n*, the standard deviation over occurrences (the paper prints one after ±, and puts its size down to the
+# captions' diverse contexts), and the occurrences that had too few words before them to be judged:
 
 # %% tags=["hide-input", "full-width"]
 table = drops.assign(of=[f"{r.word}, {name_of(r.method)}, {name_of(r.model)}" for r in drops.itertuples()])

@@ -12,11 +12,11 @@
 # *Section IV-B4 of the paper, table III, on its own ground.*
 #
 # [](4c_improving) found that LRP inference has a captioner of drawn scenes make up less, by saying less. The paper says
-# that it helps a captioner of photographs, a little and by every measure (in its table one of them falls); its
-# photographs are Flickr30k's. Here is the same on Flickr8k, by the same command: the captioner captions and explains
-# every training photograph, and goes on for one epoch in three arms. How hard to push, λ = 0.03, was chosen on the
-# drawn scenes' validation pictures and not again here. At that strength nothing moves beyond noise; pushed harder the
-# habit grows, and with the weights turned round it shrinks.
+# that it helps a captioner of photographs, slightly but consistently (in its table one measure falls); its photographs
+# are Flickr30k's. Here is the same on Flickr8k, by the same command: the captioner captions and explains every training
+# photograph, and goes on for one epoch in three arms. How hard to push, λ = 0.03, was chosen on the drawn scenes'
+# validation pictures and not again here. At that strength nothing moves beyond noise; pushed harder the habit grows,
+# and with the weights turned round it shrinks.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -92,9 +92,9 @@ cx.figure_intervals(quality, "row", f"score, {more}", "of", 0, printed="printed"
 # %% [markdown]
 # Does LRP inference help? At this strength, on the paper's subset, neither arm moves the share of right clothing words,
 # the *shirt* that is not there, or the captions' scores beyond what seeds and photographs do by themselves: weights a
-# few per cent from 1 change few captions in one epoch at a small learning rate. The paper's gains by LRP inference are
-# many times smaller than these intervals are wide: data of this size cannot see them, and do not contradict them. Its
-# larger gain by *frequency* inference, in TP, lies outside ours.
+# few per cent from 1 change few captions in one epoch at a small learning rate. The paper's gains by LRP inference,
+# means of three trainings, are many times smaller than these intervals are wide: data of this size cannot see them, and
+# do not contradict them. Its larger gain by *frequency* inference, in TP, lies outside ours.
 #
 # The same on all test photographs, where more words are said, less one more ordinary epoch. One of these intervals
 # leaves out 0, and only just: *frequency* makes up the *shirt* a little less often.
@@ -165,9 +165,9 @@ cx.table_intervals(turned, "measure", "arm", "LRP inference turned round, differ
 #
 # ## Readings of equation (15)
 #
-# The weights above are the pixels' share of each logit, scaled. The equation as the paper has it, m = 1 + mean(E), 0
-# otherwise, and with 1 for the other words, both unscaled; all test photographs, less one more ordinary epoch (one
-# seed):
+# The weights above are the pixels' share of each logit, scaled. The equation as printed, m = 1 + mean(E), with 0 for
+# the articles and, so read, for all words that the caption lacks; and with 1 for all of these, both unscaled; all test
+# photographs, less one more ordinary epoch (one seed):
 
 # %% tags=["hide-input"]
 asked = [*asked, "words"]

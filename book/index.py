@@ -100,8 +100,8 @@ view
 #
 # 1. **How good an explanation is attention?** The maps that captioning models come with say where the model looked.
 #    Do they say why it chose the word?
-# 2. **Did the model see it, or say it from habit?** Captions mention shirts that nobody wears, because in the
-#    training captions everybody wears one. Can an explanation tell a seen word from a guessed one?
+# 2. **Did the model see it, or say it from habit?** Captions mention shirts that nobody wears, because the training
+#    captions are full of them. Can an explanation tell a seen word from a guessed one?
 #
 # Each figure, table and view is computed by a small package, `capxai_core`, when the book is built, from pictures drawn
 # then. What takes longer comes with the project: trained and tuned models, and the results on photographs. The chapters

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # The claims ledger
 #
-# *Every claim of the paper, section by section.*
+# *The claims of the paper, section by section.*
 #
 # What does {cite:t}`sun2020` claim, and what of it comes out here? Each row below is something the paper says: a
 # result, a number, a setting, a definition. Beside it stand what the paper prints and what came out for each model,

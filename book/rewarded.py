@@ -110,12 +110,12 @@ cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, 
 # paper's table III, but so few are said that one cannot be sure of it.
 #
 # This is what LRP inference was to do. On photographs it does so with its weights turned round and mildly, by less and
-# for no gain in the scores; pushed further that way, or with equation (15) as printed, it loses as many shirts, and
-# makes up other things ([](improving_on_photographs); of the other captioner, for one epoch). The likeliest reason: a
-# reference is one caption of five, and cross-entropy asks for the shirt wherever one of them has it; the reward is
-# that of a whole caption against all five, where words that four of them lack cost more than they earn. Why it came
-# out otherwise on COCO was not tested here. It may be the length of the training: two epochs, of which a mean was kept
-# that holds much of the captioner before.
+# for no gain in the scores; pushed further that way, or with 0 for all other words, it loses as many shirts, and makes
+# up other things ([](improving_on_photographs); of the other captioner, for one epoch). The likeliest reason: a
+# reference is one caption of five, and cross-entropy asks for the shirt wherever one of them has it; the reward is that
+# of a whole caption against all five, where words that four of them lack cost more than they earn. Why it came out
+# otherwise on COCO was not tested here. It may be the length of the training: two epochs, of which a mean was kept that
+# holds much of the captioner before.
 #
 # With recall in the reward the habit stays, in grid-TD. It says *shirt* more often than before, if anything, and makes
 # it up as often, while it makes up other things less, by as much as for CIDEr-D alone; it names fewer clothes, and
