@@ -244,7 +244,7 @@ cx.figure_intervals(lies.dropna(subset="value"), "method", inside, "of", title="
 
 # %% tags=["hide-input"] made="the evaluations and seeds named at the top of the page"
 ahead = pick(of_profiles(results, "localisation"), method="lrp", sign="+", region="union", against="attention")
-ahead = ahead.assign(how=ahead["resolution"].map(name_of))
+ahead = ahead.assign(how=ahead["resolution"].map({"own": "as it is", "pooled": "pooled to the grid"}))
 more = "inside the boxes: LRP less attention [95 %]"
 cx.figure_intervals(ahead.dropna(subset="value"), "how", more, "of", 0, title="LRP against attention")
 

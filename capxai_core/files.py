@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_table(table: "pd.DataFrame", path: Path) -> None:
+def write_table(table: pd.DataFrame, path: Path) -> None:
     """A table of results as CSV, the same bytes for the same numbers on every system."""
     with atomic(path) as unfinished:
         table.to_csv(unfinished, index=False, float_format="%.6g", lineterminator="\n")
@@ -43,5 +42,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def write_facts(facts: Mapping[str, Any], path: Path) -> None:
     """What results were made from, as JSON."""
+    write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """A text, in UTF-8."""
     with atomic(path) as unfinished:
-        unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        unfinished.write_text(text, encoding="utf-8")

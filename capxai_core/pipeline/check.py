@@ -13,7 +13,7 @@ from capxai_core.data.examples import Example
 from capxai_core.data.fetch import fetch, sources_of
 from capxai_core.data.vocabulary import Vocabulary
 from capxai_core.errors import CapxaiError, DataError
-from capxai_core.pipeline.profiles import absent, data_root, find_profile
+from capxai_core.pipeline.profiles import absent, find_profile
 
 
 class Finding(NamedTuple):
@@ -98,7 +98,6 @@ def check_profile(name: str, data: Path | None = None) -> None:
 
 def fetch_profile(name: str, data: Path | None = None) -> None:
     """Download what of a profile may be downloaded and is not there, then check."""
-    if find_profile(name).needs_data:
-        root = data_root(data)
-        fetch(sources_of(name, root), root)
+    root = find_profile(name).root(data)
+    fetch(sources_of(name, root), root)
     check_profile(name, data)

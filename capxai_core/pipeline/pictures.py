@@ -15,7 +15,7 @@ from capxai_core.errors import CapxaiError, ImageError, RequestError
 from capxai_core.files import write_table
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import USUAL, explain, find_method
-from capxai_core.models.captioner import Captioner, load_captioner
+from capxai_core.models.captioner import load_captioner
 from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import data_root
 from capxai_core.views.page import Entry, write_gallery, write_page
@@ -57,14 +57,19 @@ def explain_pictures(
         print(f"the model does not know, and reads as <unk>: {', '.join(unknown)}", file=sys.stderr)
     table: list[dict[str, Any]] = []
     failed: list[str] = []
+    console = Console(stderr=True)
 
     def entries() -> Iterator[Entry]:
-        for path, found in explained(captioner, photos, methods, caption, beam_size):
-            if isinstance(found, CapxaiError):
-                failed.append(str(found) if str(path) in str(found) else f"{path}: {found}")
-                continue
-            table.extend(row for e in found[2] for row in word_rows(path.name, e, captioner.warning))
-            yield found
+        for path in track(photos, "explaining", console=console, transient=True, disable=not console.is_terminal):
+            try:
+                image = load_image(path)
+                said = captioner.caption(image, beam_size) if caption is None else captioner.read(image, caption)
+                found = [explain(captioner, image, said, name) for name in methods]
+            except CapxaiError as error:
+                failed.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+            else:
+                table.extend(row for e in found for row in word_rows(path.name, e, captioner.warning))
+                yield path.name, image, found
 
     if photo.is_dir():
         index = write_gallery(target, entries(), f"{photo.resolve().name}, read by {captioner.name}", captioner.warning)
@@ -98,20 +103,6 @@ def pictures(folder: Path) -> list[Path]:
     if not found:
         raise ImageError(f"{folder}: holds no picture ({', '.join(sorted(SUFFIXES))})")
     return found
-
-
-def explained(
-    model: Captioner, photos: list[Path], methods: list[str], words: str | None, beam_size: int
-) -> Iterator[tuple[Path, Entry | CapxaiError]]:
-    """Each photo with its title, picture and explanations, or with the error that kept it from them."""
-    console = Console(stderr=True)
-    for photo in track(photos, "explaining", console=console, transient=True, disable=not console.is_terminal):
-        try:
-            image = load_image(photo)
-            caption = model.caption(image, beam_size) if words is None else model.read(image, words)
-            yield photo, (photo.name, image, [explain(model, image, caption, name) for name in methods])
-        except CapxaiError as error:
-            yield photo, error
 
 
 def word_rows(picture: str, e: Explanation, warning: str | None) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
@@ -55,7 +54,10 @@ class Further:
 
 
 class CaptionTraining(L.LightningModule):
-    """Lightning's view of a decoder in training; `history` holds one row an epoch and travels in the checkpoint."""
+    """Lightning's view of a decoder in training; `history` holds one row an epoch and travels in the checkpoint.
+
+    After every epoch `folder` gets the log, its picture, the best captioner, and the checkpoint to resume from.
+    """
 
     def __init__(
         self,
@@ -65,8 +67,11 @@ class CaptionTraining(L.LightningModule):
         identity: dict[str, str],
         loss: Loss,
         fresh: bool,
+        folder: Path,
+        captions: int,
     ) -> None:
         super().__init__()
+        self.folder, self.captions = folder, captions  # those of an epoch
         self.decoder = captioner.decoder
         average = running_mean(recipe.average, fresh)
         self.mean = AveragedModel(captioner.decoder, multi_avg_fn=average) if recipe.average else None
@@ -113,12 +118,36 @@ class CaptionTraining(L.LightningModule):
         self.hypotheses += [self.captioner[0].vocabulary.decode(t for t in ids if t != END) for ids in found]
 
     def on_validation_start(self) -> None:
-        """Forget the last epoch's captions."""
-        self.hypotheses = []
+        """The epoch's training ends here; captioning the validation images is not counted as throughput."""
+        self.seconds, self.hypotheses = time.monotonic() - self.started, []
 
     def on_validation_epoch_end(self) -> None:
         """CIDEr-D of the validation captions, which chooses the model."""
         self.log("cider", cider(self.references, self.hypotheses), prog_bar=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Everything is written under another name and then renamed: a kill leaves the last whole state."""
+        score = float(self.trainer.callback_metrics["cider"])
+        best = max((row["cider"] for row in self.history), default=-1.0)
+        row = {
+            "epoch": self.current_epoch + 1,
+            "loss": float(torch.stack(self.losses).mean()),
+            "cider": score,
+            "lr": self.trainer.optimizers[0].param_groups[0]["lr"],
+            "captions_per_s": self.captions / self.seconds,
+        }
+        self.history.append(row)
+        self.trainer.should_stop = finished(self.history, self.recipe)
+        print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+        if score > best:
+            trained = {"recipe": self.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
+            trained |= {"aim": self.identity["weighting"]} if self.identity["weighting"] else {}
+            whole = self.captioner[0]
+            told = whole.vocabulary, whole.architecture, whole.profile, whole.variant
+            save_captioner(Captioner(whole.encoder, self.judged, *told), self.folder / UNFINISHED, trained)
+        write_log(self.history, self.folder)
+        with atomic(self.folder / "last.ckpt") as partial:
+            self.trainer.save_checkpoint(partial)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the history, and what the run is, beside the weights."""
@@ -140,43 +169,6 @@ def running_mean(memory: float, fresh: bool) -> Callable[[Any, Any, Any], None]:
         torch._foreach_lerp_(mean, current, 1 - (min(memory, (1 + int(n)) / (10 + int(n))) if fresh else memory))
 
     return update
-
-
-class Keeper(Callback):
-    """After every epoch: the log, its picture, the best captioner, and the checkpoint to resume from."""
-
-    def __init__(self, folder: Path, captions_an_epoch: int) -> None:
-        self.folder, self.captions = folder, captions_an_epoch
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The epoch's training ends here; captioning the validation images is not counted as throughput."""
-        assert isinstance(pl_module, CaptionTraining)
-        self.seconds = time.monotonic() - pl_module.started
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Everything is written under another name and then renamed: a kill leaves the last whole state."""
-        assert isinstance(pl_module, CaptionTraining)
-        module, score = pl_module, float(trainer.callback_metrics["cider"])
-        best = max((row["cider"] for row in module.history), default=-1.0)
-        row = {
-            "epoch": trainer.current_epoch + 1,
-            "loss": float(torch.stack(module.losses).mean()),
-            "cider": score,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "captions_per_s": self.captions / self.seconds,
-        }
-        module.history.append(row)
-        trainer.should_stop = finished(module.history, module.recipe)
-        print("  ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
-        if score > best:
-            trained = {"recipe": module.recipe.model_dump(), "epoch": row["epoch"], "val_cider": score}
-            trained |= {"aim": module.identity["weighting"]} if module.identity["weighting"] else {}
-            whole = module.captioner[0]
-            told = whole.vocabulary, whole.architecture, whole.profile, whole.variant
-            save_captioner(Captioner(whole.encoder, module.judged, *told), self.folder / UNFINISHED, trained)
-        write_log(module.history, self.folder)
-        with atomic(self.folder / "last.ckpt") as partial:
-            trainer.save_checkpoint(partial)
 
 
 def train_captioner(
@@ -211,11 +203,8 @@ def train_captioner(
     if further:
         decoder.load_state_dict(further.start.decoder.state_dict())
     captioner = Captioner(encoder, decoder, vocabulary, architecture, profile, further.variant if further else "")
-    features = FeatureCache(encoder, examples, cache)
-    features.fill(device)
-    mirrored = FeatureCache(encoder, train, cache, mirrored=True) if recipe.flips else None
-    if mirrored:
-        mirrored.fill(device)
+    features = FeatureCache(encoder, examples, cache).fill(device)
+    mirrored = FeatureCache(encoder, train, cache, mirrored=True).fill(device) if recipe.flips else None
 
     identity = {
         "model": captioner.name,
@@ -225,9 +214,8 @@ def train_captioner(
         "weighting": further.aim if further else "",
     }
     loss = further.loss if further else caption_loss
-    module = CaptionTraining(captioner, recipe, [e.captions for e in judged], identity, loss, fresh=not further)
-    names = [e.name for e in judged]
-    chunks = [names[i : i + 50] for i in range(0, len(names), 50)]
+    references, captions = [e.captions for e in judged], recipe.captions * len(train)
+    module = CaptionTraining(captioner, recipe, references, identity, loss, not further, folder, captions)
     trainer = quiet_trainer(
         accelerator=device.type,
         devices=1,
@@ -236,9 +224,8 @@ def train_captioner(
         deterministic=None if device.type == "cpu" else "warn",
         max_epochs=recipe.epochs,
         gradient_clip_val=recipe.clip,
-        callbacks=[Keeper(folder, recipe.captions * len(train))],
     )
-    data = EpochData(train, vocabulary, recipe, features, mirrored, chunks, further.weights if further else {})
+    data = EpochData(train, vocabulary, recipe, features, mirrored, judged, further.weights if further else {})
     module.history = read_history(folder / "last.ckpt", identity, again)
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
@@ -291,14 +278,14 @@ class EpochData(L.LightningDataModule):
         recipe: Recipe,
         features: FeatureCache,
         mirrored: FeatureCache | None,
-        val: list[list[str]],
+        val: Sequence[Example],
         weights: Weights,
     ) -> None:
         super().__init__()
         self.names = [e.name for e in train]
         # `<end>` is the first word not said: a caption cut short has none, or it would teach to stop in mid-sentence
         self.ids = [[[*vocabulary.encode(c), END][: MAX_WORDS + 1] for c in e.captions] for e in train]
-        self.recipe, self.features, self.mirrored, self.val = recipe, features, mirrored, val
+        self.recipe, self.features, self.mirrored, self.val = recipe, features, mirrored, [e.name for e in val]
         self.weights, self.neutral = weights, torch.ones(len(vocabulary))
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -312,8 +299,8 @@ class EpochData(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Features of the validation images, 50 at a time."""
-        chunks: Any = self.val
-        return DataLoader(chunks, batch_size=None, collate_fn=lambda names: self.features[names])
+        names: Any = self.val
+        return DataLoader(names, batch_size=50, collate_fn=lambda names: self.features[names])
 
     def _collate(self, rows: list[int]) -> Batch:
         chosen = []

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capxai_core.data.examples import Example
-from capxai_core.files import atomic, digest
+from capxai_core.files import digest, write_text
 
 LIMITS = {
     "scenes": "Knows only drawn scenes: what it makes of a photograph means nothing. The captions repeat the habits "
@@ -19,8 +19,7 @@ def write_card(weights: Path, title: str, profile: str, command: str, facts: Map
     rows = {"made by": f"`{command}`", **facts, "SHA-256 of the file": digest(weights)}
     table = [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     text = "\n".join([f"# {title}", "", LIMITS.get(profile, REPEATS), "", "| | |", "|---|---|", *table, ""])
-    with atomic(weights.with_suffix(".md")) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_text(text, weights.with_suffix(".md"))
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

@@ -14,7 +14,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from capxai_core.data.examples import Example
-from capxai_core.errors import DataError
 from capxai_core.files import read_facts, write_facts
 from capxai_core.models.device import at_once, has_bfloat16
 from capxai_core.models.encoder import Encoder
@@ -34,24 +33,24 @@ class FeatureCache:
         self.index = {example.name: i for i, example in enumerate(examples)}
         self.shape = (len(examples), encoder.channels, encoder.grid, encoder.grid)
 
-    def fill(self, device: torch.device) -> None:
+    def fill(self, device: torch.device) -> "FeatureCache":
         """Compute what is missing, with progress; a second process waits for the first. Raises what decoding raises."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "filling.lock")
         try:
-            lock.acquire(timeout=1)
+            held = lock.acquire(timeout=1)
         except Timeout:
             logging.getLogger(__name__).warning("waiting for another process, which fills %s", self.folder)
-            lock.acquire()
-        try:
+            held = lock.acquire()
+        with held:
             self._fill(device)
-        finally:
-            lock.release()
         self.store = np.load(self.folder / "features.npy", mmap_mode="r")
+        return self
 
     def _fill(self, device: torch.device) -> None:
-        counter, path = self.folder / "done.json", self.folder / "features.npy"
-        done = _count(counter) if path.is_file() else 0
+        counter, path, done = self.folder / "done.json", self.folder / "features.npy", 0
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: nothing is done
+            done = int(read_facts(counter)["images"]) if path.is_file() else 0
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
         home = next(self.encoder.parameters()).device
         encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -73,10 +72,7 @@ class FeatureCache:
 
     def __getitem__(self, names: Sequence[str]) -> Tensor:
         """A of the named images, (n, C, grid, grid) float32."""
-        try:
-            rows = [self.index[name] for name in names]
-        except KeyError as error:
-            raise DataError(f"no features were computed for image {error}") from None
+        rows = [self.index[name] for name in names]
         return torch.from_numpy(self.store[rows].astype(np.float32))
 
 
@@ -86,9 +82,3 @@ def looks(encoder: Encoder, examples: Sequence[Example]) -> str:
     for example in (examples[0], examples[len(examples) // 2], examples[-1]):
         data.update(example.image().numpy().tobytes())
     return f"{encoder.fingerprint()[:12]}-{data.hexdigest()[:12]}"
-
-
-def _count(counter: Path) -> int:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return int(read_facts(counter)["images"])
-    return 0

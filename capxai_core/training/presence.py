@@ -32,10 +32,9 @@ class PresenceTraining(L.LightningModule):
     Whether a thing is there is a weak signal for a small network and a few thousand pictures; where it is says more.
     """
 
-    def __init__(self, encoder: Encoder, steps: int, seed: int) -> None:
+    def __init__(self, encoder: Encoder, steps: int, seed: int, identity: dict[str, str], checkpoint: Path) -> None:
         super().__init__()
-        self.encoder, self.steps, self.seed = encoder, steps, seed
-        self.identity: dict[str, str] = {}
+        self.encoder, self.steps, self.seed, self.identity, self.checkpoint = encoder, steps, seed, identity, checkpoint
         self.whole = nn.Linear(2 * encoder.channels, len(PRESENCE))
         self.each = nn.Conv2d(encoder.channels, len(PRESENCE), 1)
 
@@ -59,6 +58,12 @@ class PresenceTraining(L.LightningModule):
         loss = F.binary_cross_entropy_with_logits(whole, labels) + 4 * where
         self.log("loss", loss, prog_bar=True)
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """The checkpoint to resume from: written, then renamed."""
+        print(f"epoch {self.current_epoch + 1}  loss {float(self.trainer.callback_metrics['loss']):.4f}", flush=True)
+        with atomic(self.checkpoint) as partial:
+            self.trainer.save_checkpoint(partial)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep beside the weights what run this is."""
@@ -103,13 +108,13 @@ def train_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     arrays = draw(0, images)
     torch.manual_seed(seed)
-    module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed)
+    checkpoint = folder / "encoder.ckpt"
+    identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
+    module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed, identity, checkpoint)
     scale_to_data(module, torch.from_numpy(arrays[0][:batch]))
     module.encoder.to(memory_format=torch.channels_last)
-    checkpoint = folder / "encoder.ckpt"
-    module.identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
-    read_history(checkpoint, module.identity, again)
-    trainer = quiet_trainer(accelerator="cpu", max_epochs=epochs, callbacks=[KeepLast(checkpoint)])
+    read_history(checkpoint, identity, again)
+    trainer = quiet_trainer(accelerator="cpu", max_epochs=epochs)
     started = time.monotonic()
     fit(trainer, module, PresenceData(arrays, batch, seed), checkpoint)
     seconds = time.monotonic() - started
@@ -136,19 +141,6 @@ def scale_to_data(module: PresenceTraining, images: Tensor) -> None:
             module(images)
             hook.remove()
             layer.weight /= outputs[0].float().std()
-
-
-class KeepLast(L.Callback):
-    """The checkpoint to resume from, written whole after each epoch."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write, then rename."""
-        print(f"epoch {trainer.current_epoch + 1}  loss {float(trainer.callback_metrics['loss']):.4f}", flush=True)
-        with atomic(self.path) as partial:
-            trainer.save_checkpoint(partial)
 
 
 def draw(first: int, n: int) -> Arrays:

@@ -1,18 +1,17 @@
 """Figures and tables of results: values with their intervals, curves, and what each says in words."""
 
-import hashlib
-import html
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 from torch.nn import functional as F
 
 from capxai_core.evaluate.masking import cells, covered, look_again, ranked
@@ -21,11 +20,8 @@ from capxai_core.evaluate.results import Results, evaluated, evaluated_profiles,
 from capxai_core.methods import METHODS
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import number, percent
-from capxai_core.views.heatmap import NEUTRAL, STYLE, WIDE, Plate, picture_alone
+from capxai_core.views.heatmap import NEUTRAL, STYLE, WIDE, Plate, picture_alone, styled
 from capxai_core.views.scenes import Row
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 # Apart for every kind of colour vision, on white and on dark; markers and dashes tell the same without colour.
 COLOURS = {
@@ -56,8 +52,6 @@ NAMES = {
     "strongest": "what speaks for or against it",
     "opposed": "what speaks against it",
     "shifted": "the same outline elsewhere",
-    "own": "as it is",
-    "pooled": "pooled to the grid",
     "grid_td": "grid-TD",
     "adaptive": "adaptive attention",
     "+": "positive evidence",
@@ -279,7 +273,7 @@ def figure_masked(model: Captioner, e: Explained, position: int, kept: bool = Fa
 
 def table_intervals(
     table: pd.DataFrame, rows: str, columns: str = "", caption: str = "", extra: Sequence[str] = ()
-) -> "Styler":
+) -> Styler:
     """Values with their intervals and n as a table; `columns`: whose values become the columns. `.data` has the text.
 
     extra: further columns to show as they are, where `columns` is not given.
@@ -297,14 +291,6 @@ def table_intervals(
         shown = kept.set_index(rows)
         shown.index.name = None
     return styled(shown, caption)
-
-
-def styled(shown: pd.DataFrame, caption: str) -> "Styler":
-    """A table of texts. Nothing in it is taken for HTML; its id is the same each time."""
-    key = hashlib.sha256((caption + shown.to_csv()).encode()).hexdigest()[:10]
-    styler = shown.style.format(escape="html", na_rep="–", precision=3)
-    styler = styler.format_index(escape="html").format_index(escape="html", axis=1)
-    return styler.set_caption(html.escape(caption)).set_uuid(key)
 
 
 def _told(measured: str, table: pd.DataFrame) -> str:

@@ -4,20 +4,19 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from capxai_core.errors import DataError, RequestError
 from capxai_core.evaluate.ledger import Claim, Reading, claims, ledger
 from capxai_core.evaluate.results import evaluated_profiles
 from capxai_core.models.captioner import DECODERS
-from capxai_core.views.charts import counted, name_of, said, styled
+from capxai_core.views.charts import counted, name_of, said
 from capxai_core.views.evidence import Markup
+from capxai_core.views.heatmap import styled
 from capxai_core.views.view import HERE
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 # Blue for what came out, orange for what did not, as in the maps; the words say it too.
 TINTS = {
@@ -38,7 +37,7 @@ KINDS = ("reproduced", "in direction", "contradicted", "undecided", "not tested"
 _LEDGER = (HERE / "ledger.css").read_text(encoding="utf-8")
 
 
-def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()) -> "Styler":
+def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()) -> Styler:
     """What the paper claims in a chapter, as `4b_masking`, and what came out: a row a claim, a column a model.
 
     results: the folder above those of the profiles; where others than `profile` have results that judge a claim, each
@@ -70,7 +69,7 @@ def verdicts(results: Path, profile: str, chapter: str, only: Sequence[str] = ()
     return styler.set_table_styles(_VERDICTS).apply(lambda _: colours, axis=None)
 
 
-def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
+def table_conclusions(table: pd.DataFrame, caption: str = "") -> Styler:
     """Which conclusions stand whatever the options: a row each, with what comes out by the paper's, and by which not.
 
     table: that of `conclusions_table`. `.data` has the text.
@@ -87,7 +86,7 @@ def table_conclusions(table: pd.DataFrame, caption: str = "") -> "Styler":
     return styled(pd.DataFrame(rows).T, f"{caption} ({counted(table)})" if caption else counted(table))
 
 
-def disagreements(results: Path, profiles: Sequence[str], models: Sequence[str]) -> "Styler":
+def disagreements(results: Path, profiles: Sequence[str], models: Sequence[str]) -> Styler:
     """The claims that profiles decide in opposite ways for one model: a row each, a column a profile. `.data` has them.
 
     Reproduced or in direction by one and contradicted by another; what is undecided agrees with both.

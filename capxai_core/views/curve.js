@@ -11,10 +11,7 @@ async function curve(model) {
 
   const methods = choices(`method-${key}`, "methods", "Method");
   for (const name of data.methods) methods.offer(name, line(name).name, () => choose("method", name));
-  const slider = make("input");
-  Object.assign(slider, { type: "range", min: 0, max: data.thresholds.length - 1, step: 1 });
-  slider.setAttribute("aria-label", "Threshold");
-  slider.addEventListener("input", () => choose("threshold", Number(slider.value)));
+  const slider = sliding("Threshold", data.thresholds.length - 1, 1, (at) => choose("threshold", at));
   const level = make("span", "level");
   const chart = plot({ x: [0, 1], y: [0, 1], across: "threshold, share of the map’s maximum", up: "evidence in the box" });
   const keys = legend(data.lines.map(({ name, colour }, k) => [name, colour, dash(k)]));
@@ -38,11 +35,7 @@ async function curve(model) {
   const caption = make("p", "note");
   const right = make("div", "panel", null, methods, chart.node,
     make("div", "blend", null, make("span", "", "Threshold"), slider, level), keys);
-  const root = make("div", "curve card", null, make("div", "halves", null, left, right), words);
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", data.title ?? "Attention correctness");
-  root.style.setProperty("--size", "340px");
-  if (data.title) root.prepend(make("p", "title", data.title));
+  const root = card("curve", 340, data.title, "Attention correctness", make("div", "halves", null, left, right), words);
 
   const share = (value) => (value === null ? "no share" : percent(value));
 
@@ -52,9 +45,8 @@ async function curve(model) {
     const threshold = data.thresholds[at];
     methods.mark(name);
     words.mark(k);
-    slider.value = at;
     level.textContent = threshold.toFixed(1);
-    slider.setAttribute("aria-valuetext", level.textContent);
+    slider.mark(at, level.textContent);
 
     const mean = `On average over ${own.n} words: ${share(own.value[at])}${own.low[at] === null ? "" : ` [${percent(own.low[at])}, ${percent(own.high[at])}]`}.`;
     status.textContent = `Of the positive evidence of ${own.name} for “${point.word}” above ${threshold.toFixed(1)} of the maximum, ${share(point.values[name][at])} lies in ${point.boxes.length > 1 ? "one of the boxes" : "the box"}. ${mean}`;

@@ -15,7 +15,7 @@ from capxai_core.views.alt import number, same_words
 from capxai_core.views.charts import colours_of, name_of
 from capxai_core.views.explorer import payload
 from capxai_core.views.made_up import PICTURES
-from capxai_core.views.view import View, among, heading, listed, module, numbers, style
+from capxai_core.views.view import View, among, heading, listed, numbers, sources
 
 
 class CurveView(View):
@@ -27,8 +27,7 @@ class CurveView(View):
     where the records tell nothing of the chosen words.
     """
 
-    _esm = module("plot", "curve")
-    _css = style("plot", "curve")
+    _esm, _css = sources("plot", "curve")
     point = traitlets.Int(0, min=0).tag(sync=True, choice=True)
     method = traitlets.Unicode().tag(sync=True, choice=True)
     threshold = traitlets.Int(3, min=0, max=len(THRESHOLDS) - 1).tag(sync=True, choice=True)

@@ -15,9 +15,9 @@ from capxai_core.evaluate.statistics import mean_interval
 from capxai_core.methods import Explanation, explain
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption
-from capxai_core.views.alt import alt_text, check_row
+from capxai_core.views.alt import alt_text
 from capxai_core.views.charts import name_of
-from capxai_core.views.heatmap import WORD_ALPHA, WORD_TINTS, Plate, download, overlay, picture_alone, word_scores
+from capxai_core.views.heatmap import Plate, download, overlay, picture_alone, tint, word_scores
 
 SMALL = frozenset(["a", "an", "the", "in", "on", "at", "to", "of", "with", "and", "is", "are"])  # words of no content
 ALIKE = {"map_rank": "maps", "words": "words before"}
@@ -48,9 +48,8 @@ def figure_maps(cells: Sequence[Cell], notes: Sequence[str] | None = None) -> Ma
     for k, (image, e, row) in enumerate(cells):
         shown, alt, note = image, f"The picture of “{e.caption}”.", html.escape(str(e.caption))
         if row is not None:
-            check_row(e, row)
-            shown = torch.from_numpy(overlay(image, e.image[row], e.signed)).permute(2, 0, 1)
             alt, note = alt_text(e, row), _sentence(e, row)
+            shown = torch.from_numpy(overlay(image, e.image[row], e.signed)).permute(2, 0, 1)
         plate = Plate(picture_alone(shown), alt)._repr_html_()
         note = note if notes is None else html.escape(notes[k])
         figures.append(f'<figure style="margin: 0">{plate}<figcaption style="{_NOTE}">{note}</figcaption></figure>')
@@ -117,7 +116,5 @@ def _sentence(e: Explanation, row: int) -> str:
     tokens = [(token, 0.0) for token in e.tokens[: e.positions[row] + 1]]
     said = []
     for token, score in word_scores(e, row) or tokens:
-        r, g, b = WORD_TINTS[score > 0]
-        tint = f"rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
-        said.append(f'<span style="background: {tint}; border-radius: 3px; padding: 0 2px">{html.escape(token)}</span>')
+        said.append(f'<span style="{tint(score)}; border-radius: 3px; padding: 0 2px">{html.escape(token)}</span>')
     return " ".join((*said, f"<strong>{html.escape(e.targets[row])}</strong>"))

@@ -103,10 +103,7 @@ async function explorer(model) {
 
   const first = answer("method", "Method");
   const second = answer("compare", "Compared method");
-  const slider = make("input");
-  Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.05 });
-  slider.setAttribute("aria-label", "Opacity of the map over the picture");
-  slider.addEventListener("input", () => choose("opacity", Number(slider.value)));
+  const slider = sliding("Opacity of the map over the picture", 1, 0.05, (value) => choose("opacity", value));
   first.node.append(make("div", "blend", null, make("span", "", "Picture"), slider, make("span", "", "Map")));
   const compare = make("button", "toggle", "Compare two");
   compare.type = "button";
@@ -120,11 +117,7 @@ async function explorer(model) {
   const sides = make("div", "sides", null, first.side);
   const all = make("ul", "all"); // printed
 
-  const root = make("div", "explorer card", null, caption, legend, sides, all);
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", data.title ?? "Explained caption");
-  root.style.setProperty("--size", `${data.size}px`);
-  if (data.title) root.prepend(make("p", "title", data.title));
+  const root = card("explorer", data.size, data.title, "Explained caption", caption, legend, sides, all);
 
   function update() {
     const row = hovered ?? model.get("word");
@@ -141,8 +134,7 @@ async function explorer(model) {
     first.update(which, row, both);
     if (both) second.update(other, row, both);
     compare.setAttribute("aria-pressed", both);
-    slider.value = model.get("opacity");
-    slider.setAttribute("aria-valuetext", percent(model.get("opacity")));
+    slider.mark(model.get("opacity"), percent(model.get("opacity")));
 
     const scores = both ? [] : scored(method, row);
     const own = writer([method.logit[row]])(method.logit[row], "");

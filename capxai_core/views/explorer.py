@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import alt_text, label, same_words
 from capxai_core.views.heatmap import DIVERGING_STOPS, FADE, SEQUENTIAL_STOPS, WORD_ALPHA, WORD_TINTS
-from capxai_core.views.view import View, among, heading, listed, module, numbers, picture_uri, style
+from capxai_core.views.view import View, among, heading, listed, numbers, picture_uri, sources
 
 OneOrMore = Explanation | Sequence[Explanation]
 MAX_SIDE = 128  # finer maps are averaged over blocks of pixels: a page holds many views
@@ -82,8 +82,7 @@ class Explorer(View):
     (its name), `compare` (the name of a method to show beside it, or ""), `opacity` (0 picture … 1 map).
     """
 
-    _esm = module("explorer")
-    _css = style("explorer")
+    _esm, _css = sources("explorer")
     word = traitlets.Int(0).tag(sync=True, choice=True)
     method = traitlets.Unicode().tag(sync=True, choice=True)
     compare = traitlets.Unicode().tag(sync=True, choice=True)

@@ -6,7 +6,7 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
+from pandas.io.formats.style import Styler
 from torch import Tensor
 from torch.nn import functional as F
 
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import alt_text, check_row, label, same_words
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 Stops = tuple[tuple[float, tuple[float, float, float, float]], ...]
 
@@ -154,10 +152,9 @@ def _scale_bar(ax: Axes, signed: bool) -> None:
     """The colour scale with its meaning, for maps that are each divided by their own maximum."""
     low = -1 if signed else 0
     values = np.linspace(low, 1, 256)[None]
-    ax.imshow(np.ones((1, 1, 3)), extent=(low, 1, 0, 1), aspect="auto")
     ax.imshow(values, cmap=DIVERGING if signed else SEQUENTIAL, extent=(low, 1, 0, 1), aspect="auto", vmin=low, vmax=1)
     ax.axis("on")
-    ax.set(xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[], facecolor="white")
     ax.spines[:].set_visible(False)
     ax.set_title("against · for the word" if signed else "weight (no sign)", size=10)
     ends = ((low, "−max" if signed else "0", "left"), (0, "0" if signed else "", "center"), (1, "max", "right"))
@@ -174,8 +171,7 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
     """
     first = same_words(explanations)
     rows = list(range(len(first.positions)) if words is None else words)
-    for row in rows:
-        check_row(first, row)
+    said = " ".join(alt_text(e, row) for row in rows for e in explanations)  # refuses a row that there is not
     side, gap, size, head, foot = 2.2, 0.28, 9.0, 0.35, 0.65  # inches, but for the words' size in points
     height = side * height_of(image)
 
@@ -214,11 +210,27 @@ def figure_words(image: Tensor, explanations: Sequence[Explanation], words: Sequ
                     _write_words(place(j, top + height, below), scores, 72 * side, 72 * below, size)
         for j, explanation in enumerate(explanations, start=1):
             _scale_bar(place(j, high - 0.37, 0.12), explanation.signed)
-    said = " ".join(alt_text(e, row) for row in rows for e in explanations)
     return Plate(figure, f"Explanations of words of “{' '.join(first.caption.words)}”. {said}")
 
 
-def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
+def tint(score: Any) -> str:
+    """The style of a preceding word; score: as `word_scores` has it."""
+    r, g, b = WORD_TINTS[score > 0]
+    return f"background-color: rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
+
+
+def styled(shown: pd.DataFrame, caption: str) -> Styler:
+    """A table in which nothing is taken for HTML.
+
+    Styler's own id is random; this one is the same each time, and tables that share a page share it only if equal.
+    """
+    key = hashlib.sha256((caption + shown.to_csv(float_format="%.2f")).encode()).hexdigest()[:10]
+    styler = shown.style.format(escape="html", na_rep="–", precision=3)
+    styler = styler.format_index(escape="html").format_index(escape="html", axis=1)
+    return styler.set_caption(html.escape(caption)).set_uuid(key)
+
+
+def table_words(explanations: Sequence[Explanation], row: int) -> Styler:
     """The table of figure 3: for one explained word, each method's scores of the tokens before it.
 
     Scores are divided by the method's largest |.|. Methods without a linguistic score are left out.
@@ -230,13 +242,5 @@ def table_words(explanations: Sequence[Explanation], row: int) -> "Styler":
     repeats = [tokens[:k].count(token) + 1 for k, token in enumerate(tokens)]
     columns = [f"{token} ({n})" if n > 1 else token for token, n in zip(tokens, repeats, strict=True)]
     table = pd.DataFrame([[v for _, v in s] for s in scored.values()], index=list(scored), columns=columns)
-
-    def tint(score: Any) -> str:
-        r, g, b = WORD_TINTS[score > 0]
-        return f"background-color: rgba({r}, {g}, {b}, {WORD_ALPHA * abs(score):.2f})"
-
     caption = f"Relevance of the words before “{first.targets[row]}”, divided by the largest |.|"
-    # Styler's own id is random; this one is the same each time, and tables that share a page share it only if equal.
-    key = hashlib.sha256((caption + table.to_csv(float_format="%.2f")).encode()).hexdigest()[:10]
-    styler = table.style.map(tint).format("{:+.2f}").format_index(escape="html", axis=1)
-    return styler.set_caption(html.escape(caption)).set_uuid(key)
+    return styled(table, caption).map(tint).format("{:+.2f}")

@@ -49,11 +49,8 @@ async function made_up(model) {
     if (first) live(explorer)({ model: inner, el: inside });
   }
 
-  const root = make("div", "made-up card", null, make("div", "menus", null, ...Object.values(menus)), status, list, inside);
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", data.title ?? "Words the model made up");
-  root.style.setProperty("--size", "300px");
-  if (data.title) root.prepend(make("p", "title", data.title));
+  const choosers = make("div", "menus", null, ...Object.values(menus));
+  const root = card("made-up", 300, data.title, "Words the model made up", choosers, status, list, inside);
   let order = "", last = -1;
 
   function update() {

@@ -12,7 +12,7 @@ from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.alt import number
 from capxai_core.views.explorer import payload
-from capxai_core.views.view import View, among, heading, listed, module, numbers, style
+from capxai_core.views.view import View, among, heading, listed, numbers, sources
 
 PICTURES = 24  # a page of them, with two maps a word, stays below 2.5 MB
 
@@ -27,8 +27,7 @@ class MadeUpWords(View):
     column), `order` ("given", "rising" or "falling"). `RequestError` for nothing, or other captions.
     """
 
-    _esm = module("explorer", "made_up")
-    _css = style("explorer", "made_up")
+    _esm, _css = sources("explorer", "made_up")
     entry = traitlets.Int(0, min=0).tag(sync=True, choice=True)
     word = traitlets.Unicode().tag(sync=True, choice=True)
     only = traitlets.Enum(("", "supported", "made up"), "").tag(sync=True, choice=True)

@@ -29,10 +29,7 @@ async function masking(model) {
   cells.style.setProperty("--fill", data.fill);
   const frame = make("div", "frame", null, picture, cells);
   frame.style.aspectRatio = data.aspect;
-  const slider = make("input");
-  Object.assign(slider, { type: "range", min: 0, max: data.shares.length - 1, step: 1 });
-  slider.setAttribute("aria-label", "Share of the cells");
-  slider.addEventListener("input", () => choose("step", Number(slider.value)));
+  const slider = sliding("Share of the cells", data.shares.length - 1, 1, (step) => choose("step", step));
   const share = make("span", "share");
   const old = make("p", "old"), said = make("p", "new"), status = make("p", "status");
   status.setAttribute("aria-live", "polite");
@@ -44,11 +41,7 @@ async function masking(model) {
   const right = make("div", "panel", null,
     make("div", "pick", null, words, methods), make("div", "pick", null, places, kept), status, chart.node, keys);
 
-  const root = make("div", "masking card", null, make("div", "halves", null, left, right));
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", data.title ?? "Hide parts of the picture");
-  root.style.setProperty("--size", "340px");
-  if (data.title) root.prepend(make("p", "title", data.title));
+  const root = card("masking", 340, data.title, "Hide parts of the picture", make("div", "halves", null, left, right));
 
   function update() {
     const [row, name, region, keep, step] = masking.traits.map((trait) => model.get(trait));
@@ -58,9 +51,8 @@ async function masking(model) {
     order.forEach((cell, rank) => cells.children[cell].classList.toggle("on", (rank < many) !== keep));
     [[words, row], [methods, name], [places, region]].forEach(([node, value]) => node.mark(value));
     kept.setAttribute("aria-pressed", keep);
-    slider.value = step;
     share.textContent = `${percent(data.shares[step])} ${keep ? "kept" : "hidden"}`;
-    slider.setAttribute("aria-valuetext", share.textContent);
+    slider.mark(step, share.textContent);
 
     const word = data.words[data.positions[row]];
     const seen = of(region), now = data.captions[seen.said[step]];

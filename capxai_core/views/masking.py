@@ -14,7 +14,7 @@ from capxai_core.evaluate.records import Explained
 from capxai_core.methods.explanation import Explanation
 from capxai_core.models.captioner import Captioner
 from capxai_core.views.alt import label, percent, same_words
-from capxai_core.views.view import View, among, heading, listed, module, picture_uri, style
+from capxai_core.views.view import View, among, heading, listed, picture_uri, sources
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 REGIONS = ("relevant", "opposed", "random")
@@ -29,8 +29,7 @@ class MaskingView(View):
     `REGIONS`), `kept` (hide all but the region), `step` (of `SHARES`).
     """
 
-    _esm = module("plot", "masking")
-    _css = style("plot", "masking")
+    _esm, _css = sources("plot", "masking")
     word = traitlets.Int(0, min=0).tag(sync=True, choice=True)
     method = traitlets.Unicode().tag(sync=True, choice=True)
     region = traitlets.Enum(REGIONS, "relevant").tag(sync=True, choice=True)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from torch import Tensor
 
-from capxai_core.files import atomic
+from capxai_core.files import write_text
 from capxai_core.methods.explanation import Explanation
 from capxai_core.views.explorer import Explorer
 from capxai_core.views.view import HERE, picture_uri
@@ -37,11 +37,6 @@ def _document(title: str, body: str, warning: str | None, how: str = HOW, lead: 
     )
 
 
-def _write(path: Path, text: str) -> None:
-    with atomic(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-
-
 def _view(entry: Entry, heading: str) -> str:
     title, image, explanations = entry
     explorer = Explorer(image, explanations, None if title == heading else title, size=420)
@@ -53,7 +48,7 @@ def _view(entry: Entry, heading: str) -> str:
 def write_page(path: str | Path, entries: Iterable[Entry], title: str, warning: str | None = None) -> Path:
     """One HTML file with a view for each entry; it needs no other file and no network. Returns its path."""
     path = Path(path)
-    _write(path, _document(title, "".join(_view(entry, title) for entry in entries), warning))
+    write_text(_document(title, "".join(_view(entry, title) for entry in entries), warning), path)
     return path
 
 
@@ -68,7 +63,7 @@ def write_gallery(folder: str | Path, entries: Iterable[Entry], title: str, warn
         name, image, explanations = entry
         file = f"{k:04d}-{re.sub(r'[^A-Za-z0-9_-]+', '-', Path(name).stem)[:60]}.html"
         back = f"{BACK}← {html.escape(title)}</a></nav>"
-        _write(folder / file, _document(name, _view(entry, name), warning, lead=back))
+        write_text(_document(name, _view(entry, name), warning, lead=back), folder / file)
         caption = html.escape(" ".join(explanations[0].caption.words))
         cards[file] = (
             f'<li><a href="{quote(file)}"><img src="{picture_uri(image, 320)}" alt="" loading="lazy">'
@@ -77,7 +72,7 @@ def write_gallery(folder: str | Path, entries: Iterable[Entry], title: str, warn
     if not cards:
         return None
     index = folder / "index.html"
-    _write(index, _document(title, f'<ul class="gallery">{"".join(cards.values())}</ul>', warning, how=CHOOSE))
+    write_text(_document(title, f'<ul class="gallery">{"".join(cards.values())}</ul>', warning, how=CHOOSE), index)
     for page in folder.glob("[0-9][0-9][0-9][0-9]*-*.html"):
         if page.name not in cards and page.is_file():
             text = page.read_text(encoding="utf-8", errors="replace")

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch.nn import functional as F
+from scipy.ndimage import distance_transform_edt
 
 from capxai_core.data.examples import ObjectAnnotation
 from capxai_core.data.scenes import Scene
@@ -21,7 +20,6 @@ from capxai_core.views.heatmap import STYLE, Plate, picture_alone
 TINTS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 SIDE, MARGIN = 3.4, 0.95  # inches: the picture whose objects are named, the room for names on either side
 FINE = 384  # pixels along a side of the masks that are shown
-REACH = 41  # of them, around the point that a name leads to
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,6 @@ def contents(scene: Scene) -> str:
 
 
 def inside(o: ObjectAnnotation) -> tuple[float, float]:
-    """The pixel (x, y) of an object's mask that has most of the mask around it, the near of it counting more."""
-    mask = torch.from_numpy(np.asarray(o.mask, dtype=np.float32))[None]
-    near = mask
-    for window in ((REACH, 1), (1, REACH)) * 2:
-        near = F.avg_pool2d(near, window, 1, (window[0] // 2, window[1] // 2))
-    y, x = divmod(int((near * mask).argmax()), FINE)
-    return x, y
+    """The pixel (x, y) that lies deepest in an object's mask; beyond the picture there is none of it."""
+    y, x = divmod(int(distance_transform_edt(np.pad(np.asarray(o.mask), 1)).argmax()), FINE + 2)
+    return x - 1, y - 1

@@ -107,6 +107,25 @@ function choices(name, className, label) {
   return group;
 }
 
+// A native slider with its label; `mark` puts it somewhere, and says what that means.
+function sliding(label, max, step, choose) {
+  const slider = make("input");
+  Object.assign(slider, { type: "range", min: 0, max, step });
+  slider.setAttribute("aria-label", label);
+  slider.addEventListener("input", () => choose(Number(slider.value)));
+  slider.mark = (value, text) => { slider.value = value; slider.setAttribute("aria-valuetext", text); };
+  return slider;
+}
+
+// The frame of a view, and its title where it has one: the label else.
+function card(className, size, title, label, ...children) {
+  const node = make("div", `${className} card`, null, ...(title ? [make("p", "title", title)] : []), ...children);
+  node.setAttribute("role", "group");
+  node.setAttribute("aria-label", title ?? label);
+  node.style.setProperty("--size", `${size}px`);
+  return node;
+}
+
 // A native menu with its label: `values` are pairs of a value and how it is written.
 function menu(label, values, choose) {
   const select = make("select", "", null, ...values.map(([value, text]) => new Option(text, value)));

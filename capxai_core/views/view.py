@@ -21,18 +21,12 @@ from capxai_core.errors import RequestError
 HERE = Path(__file__).parent
 
 
-def module(*names: str) -> str:
-    """One ES module of `view.js` and the files of these names, the last of which draws: its function has its name."""
-    return f"{_sources('js', names)}\nconst draw = {names[-1]};\nexport default {{ render: live(draw) }};\n"
-
-
-def style(*names: str) -> str:
-    """The style sheet of a view."""
-    return _sources("css", names)
-
-
-def _sources(kind: str, names: tuple[str, ...]) -> str:
-    return "\n".join((HERE / f"{name}.{kind}").read_text("utf-8") for name in ("view", *names))
+def sources(*names: str) -> tuple[str, str]:
+    """ES module and style sheet, of `view` and the files of these names; the last draws: its function has its name."""
+    js, css = (
+        "\n".join((HERE / f"{name}.{kind}").read_text("utf-8") for name in ("view", *names)) for kind in ("js", "css")
+    )
+    return f"{js}\nconst draw = {names[-1]};\nexport default {{ render: live(draw) }};\n", css
 
 
 class View(anywidget.AnyWidget):
@@ -68,9 +62,7 @@ class View(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        return {**bundle[0], "text/html": self.to_html()}, bundle[1]
+        return bundle and ({**bundle[0], "text/html": self.to_html()}, bundle[1])
 
 
 def among(proposal: Any, known: Sequence[Any]) -> Any:
