@@ -96,9 +96,10 @@ Markdown("\n\n".join(parts))
 #   ([](4c_improving)). On photographs adaptive attention does not move when pushed as hard, gets worse in its habit
 #   when pushed harder, and better with the same weights turned round; with equation (15) as we read it, 0 for all other
 #   words, it says fewer shirts, right ones too ([](improving_on_photographs)). A plain reward, which needs no
-#   explanation, makes captions score higher. Rewarded with CIDEr-D alone, grid-TD writes shorter captions and makes up
-#   fewer shirts and fewer other things; rewarded for recall too, its captions are hardly shorter, and it makes up fewer
-#   other things but as many shirts. Adaptive attention, with both rewards, makes up fewer shirts ([](rewarded)).
+#   explanation, makes captions score higher in CIDEr-D and ROUGE-L. Rewarded with CIDEr-D alone, grid-TD writes shorter
+#   captions and makes up fewer shirts and fewer other things; rewarded for recall too, its captions are hardly shorter,
+#   and it makes up fewer other things but as many shirts. Adaptive attention, rewarded for both together, makes up
+#   fewer shirts ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
 #   the data. Guided Grad-CAM *passes* here the kind of sanity check that the paper, citing others, says it fails, and
 #   LRP's maps change least when weights are shuffled ([](sanity_checks)).
@@ -109,13 +110,15 @@ Markdown("\n\n".join(parts))
 # made up as often, and LRP's two scores tell right from made-up words about as well as printed. Four things come out
 # otherwise than above. First, the word that LRP ranks first matters more to *is* than one at random, as the paper says.
 # Second, on some fifty words of COCO LRP lies on the objects better than attention at equal resolution too (in grid-TD
-# only just), which resolution, the paper's own reason, cannot explain. Third, LRP's mean tells right from wrong uses of
-# one word, which the paper did not ask. On Flickr8k the probability that the model gave the word does so as well;
-# beside it LRP adds under a hundredth of a nat, clear of zero in adaptive attention only.
+# only just), which resolution, the paper's own reason, cannot explain. Third, LRP's mean, undivided, tells right from
+# wrong uses of one word, which the paper did not ask and the drawn words, a third as many, leave undecided. On Flickr8k
+# the probability that the model gave the word does so as well; beside it LRP adds under a hundredth of a nat, clear of
+# zero in adaptive attention only.
 #
 # Fourth, hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, here
-# costs more, in grid-TD clearly only where the cells are not white. Hidden or shown in LRP's order, a photograph's
-# cells cost a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
+# costs more words, unless half of the picture is white: clearly in the mean colour by both captioners, with less of it
+# white by adaptive attention, blurred by grid-TD. Hidden or shown in LRP's order, a photograph's cells cost a word or
+# bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #

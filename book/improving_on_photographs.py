@@ -15,8 +15,8 @@
 # that it helps a captioner of photographs, slightly but consistently (in its table one measure falls); its photographs
 # are Flickr30k's. Here is the same on Flickr8k, by the same command: the captioner captions and explains every training
 # photograph, and goes on for one epoch in three arms. How hard to push, λ = 0.03, was chosen on the drawn scenes'
-# validation pictures and not again here. At that strength nothing moves beyond noise; pushed harder the habit grows,
-# and with the weights turned round it shrinks.
+# validation pictures and not again here. At that strength LRP inference moves nothing beyond noise; pushed harder the
+# habit grows, and with the weights turned round it shrinks.
 
 # %% tags=["parameters"]
 profile = "scenes"
@@ -59,8 +59,8 @@ ends.style.format({"share": "{:+.2f}", "right": "{:.0%}"}).format_index(escape="
 
 # %% [markdown]
 # The explanations know something of what the paper says they know. Lowest stand the clothes that the captioner names
-# from habit, *jeans*, *jacket*, *shirt*, and a piece of furniture, seldom right; further up verbs and a colour; at the
-# high end what fills a picture, most of it right. Can training with weights made of the shares use that?
+# from habit, *jeans*, *jacket*, *shirt*, and a piece of furniture, more often wrong than right; further up verbs and a
+# colour; at the high end what fills a picture, most of it right. Can training with weights made of the shares use that?
 #
 # ## Table III
 #
@@ -92,9 +92,9 @@ cx.figure_intervals(quality, "row", f"score, {more}", "of", 0, printed="printed"
 # %% [markdown]
 # Does LRP inference help? At this strength, on the paper's subset, neither arm moves the share of right clothing words,
 # the *shirt* that is not there, or the captions' scores beyond what seeds and photographs do by themselves: weights a
-# few per cent from 1 change few captions in one epoch at a small learning rate. The paper's gains by LRP inference,
-# means of three trainings, are many times smaller than these intervals are wide: data of this size cannot see them, and
-# do not contradict them. Its larger gain by *frequency* inference, in TP, lies outside ours.
+# few per cent from 1 change little in one epoch at a small learning rate. The paper's gains by LRP inference, means of
+# three trainings, are many times smaller than these intervals are wide: data of this size cannot see them, and do not
+# contradict them. Its larger gain by *frequency* inference, in TP, lies outside ours.
 #
 # The same on all test photographs, where more words are said, less one more ordinary epoch. One of these intervals
 # leaves out 0, and only just: *frequency* makes up the *shirt* a little less often.
@@ -170,7 +170,7 @@ cx.table_intervals(turned, "measure", "arm", "LRP inference turned round, differ
 # photographs, less one more ordinary epoch (one seed):
 
 # %% tags=["hide-input"]
-asked = [*asked, "words"]
+asked = [*asked, "biased word said", "CHAIR i", "METEOR", "ROUGE-L", "words"]
 told = pick(varied, against="original", measure=asked, arm=["as printed", "mean(E)"])
 cx.table_intervals(told, "measure", "arm", "Equation (15) as printed, differences")
 

@@ -59,10 +59,11 @@ for name in captioners:
     display(cx.figure_intervals(pick(hidden, model=name), "method", share, "region", title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
-# Mind the cells *at random*: few words are left without them, and of the cells marked as speaking *for* a word only
-# LRP's, in adaptive attention, cost more, compared word by word. A quarter of the cells, strewn over a photograph,
-# leaves nothing in it whole; on the drawn scenes more than half of the words survive that. What is marked hangs
-# together, and so does its control: *elsewhere* is the one to read the others by.
+# Mind the cells *at random*: without them about as few words are left as without what is marked, or fewer; of the cells
+# marked as speaking *for* a word only LRP's, in adaptive attention, cost more (word by word, not drawn here; less
+# white, or other fills, by both). A quarter of the cells, strewn over a photograph, leaves nothing in it whole; on the
+# drawn scenes about half of the words, or more, survive that. What is marked hangs together, and so does its control:
+# *elsewhere* is the one to read the others by.
 #
 # And with everything *but* these cells white:
 
@@ -89,9 +90,10 @@ cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 # %% [markdown]
 # On photographs, too, LRP does what the paper says of it: hiding the cells that it marks loses more words than hiding
 # the same outline elsewhere, and keeping nothing but these cells saves more words than keeping that outline. All this
-# is weaker than on the drawn scenes, attention's most of all. Without Grad-CAM's cells more words are lost than without
-# its control's, too; kept alone they hardly help. Guided Grad-CAM's sign misleads: what it marks as speaking *against*
-# a word costs more than what it marks as speaking *for* it, in grid-TD clearly where the cells are not white.
+# is weaker than on the drawn scenes (LRP's in adaptive attention not clearly, where cells are hidden), attention's most
+# of all. Without Grad-CAM's cells more words are lost than without its control's, too; kept alone they hardly help.
+# Guided Grad-CAM's sign misleads: what it marks as speaking *against* a word costs more than what it marks as speaking
+# *for* it, in grid-TD clearly where the cells are not white (word by word, not drawn here).
 #
 # White is not nothing. The same cells in the picture's mean colour, or blurred; and a tenth or a half of them:
 
@@ -103,7 +105,7 @@ for name in captioners:
 # %% [markdown]
 # LRP and attention stay clear of their controls whatever the cells are filled with and however many they are, and so
 # does Grad-CAM, but for half of the picture in grid-TD; Guided Grad-CAM mostly does not. With half of the picture gone
-# the control loses most words too.
+# the control loses most words too (not drawn here).
 #
 # Word by word, what is still said without a method's cells, less what is still said without attention's:
 
@@ -151,10 +153,11 @@ cx.figure_intervals(pick(ahead, curve="insertion"), "map", than, "of", 0, title=
 
 # %% [markdown]
 # Ranked with their sign, the cells that LRP, occlusion and integrated gradients name first cost the word more than
-# cells by chance; shown one after the other from nothing, those of occlusion and LRP bring it back soonest. LRP is
-# ahead of attention in both directions and by both captioners. To lose what attention or Grad-CAM names first is hardly
-# worse than to lose cells strewn by chance; on the drawn scenes either is well ahead of chance. Guided Grad-CAM's sign
-# misleads: ranked by it, its cells do worse than chance both ways, ranked by magnitude as well as Grad-CAM's.
+# cells by chance; shown one after the other from nothing, those of occlusion bring it back soonest and LRP's next, in
+# grid-TD hardly sooner than Guided Grad-CAM's by magnitude. LRP is ahead of attention in both directions and by both
+# captioners. To lose what attention or Grad-CAM names first is hardly worse than to lose cells strewn by chance; on the
+# drawn scenes either is well ahead of chance. Guided Grad-CAM's sign misleads: ranked by it, its cells do worse than
+# chance both ways, ranked by magnitude better than Grad-CAM's, in grid-TD clearly.
 #
 # ## Shuffled weights
 #
@@ -177,11 +180,12 @@ turned = (axes[0], "LRP: correlation of E with its sign")
 cx.figure_curves(signed, "depth", "of", turned)
 
 # %% [markdown]
-# Much as on the drawn scenes. Grad-CAM's map is gone with the output layer, Guided Grad-CAM's with the upper layers of
-# the encoder: both pass. LRP's *places* keep a rank correlation of about a half with the whole decoder shuffled, and
-# some of it with everything shuffled: where LRP puts its evidence on a photograph owes much to the photograph. What it
-# says *there* is the model's: as soon as the output layer is shuffled, the sign tends to turn over. Its maps are to be
-# read with their sign, and compared with controls that lie on things as they do, such as the same outline elsewhere.
+# Grad-CAM's map is gone with the output layer, as on the drawn scenes, Guided Grad-CAM's with the upper layers of the
+# encoder, and there only with the lowest: both pass. LRP's *places* keep a rank correlation of about a half with the
+# whole decoder shuffled, and some of it with everything shuffled: where LRP puts its evidence on a photograph owes much
+# to the photograph. What it says *there* is the model's: as soon as the output layer is shuffled, the sign tends to
+# turn over (on the drawn scenes it is merely gone). Its maps are to be read with their sign, and compared with controls
+# that lie on things as they do, such as the same outline elsewhere.
 #
 # ## Options of LRP
 #
@@ -209,7 +213,7 @@ for name in captioners:
     display(table_conclusions(pick(concluded, model=name), f"Conclusions, {name_of(name)} on photographs"))
 
 # %% [markdown]
-# None does. A tenfold ε changes the maps most, and still no conclusion; on the drawn scenes a few hang on it
+# None does. A tenfold ε changes the maps most, and still no conclusion; on the drawn scenes two hang on it
 # ([](sanity_checks)). What is undecided here, right and wrong uses of one word, is so with every option, for want of
 # words.
 #
@@ -226,11 +230,12 @@ verdicts(root, profile, "4b2_localisation", only=["guided-fails-sanity-checks"])
 # %% [markdown]
 # ## What to make of it
 #
-# - On photographs LRP is ahead of attention, as the paper has it and the drawn scenes do not: by the words that its
-#   cells cost and by their order, in both captioners. The lead is small. The counts stand at the top of the page.
+# - On photographs LRP is ahead of attention, as the paper has it and the drawn scenes do not: by the order of its cells
+#   in both captioners, and by the words that they cost, though by both clearly only in the mean colour. The lead is
+#   small. The counts stand at the top of the page.
 # - Guided Grad-CAM is the paper's best for localisation. As an account of what speaks *for* a word it fails here as
 #   well: its sign does not tell.
-# - Of what the paper leaves out, at hundreds of looks a word, occlusion does as well as LRP or better; it is what
-#   deletion measures, but for the order. Integrated gradients come near in deletion, and are hardly better than
-#   chance in insertion.
+# - Of what the paper leaves out, at hundreds of looks a word, occlusion, ranked with its sign, does as well as LRP or
+#   better; it is what deletion measures, but for the order. Integrated gradients, with theirs, come near in deletion in
+#   grid-TD and to little over half in adaptive attention, and are hardly better than chance in insertion.
 # - No conclusion about words hangs on an option of LRP that was tried.

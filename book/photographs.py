@@ -14,9 +14,9 @@
 # Everything before this page was found on drawn scenes, where the truth is known. The same commands train the same
 # captioners on photographs, with VGG16 in front as in the paper. Here is what they say, trained on Flickr8k, and why.
 # Shirts are made up as often as in the paper and on the drawn scenes, and LRP tells right from made-up words about as
-# well as the paper prints; but on where LRP's maps lie and on which word matters to *is*, photographs side with the
-# paper against the drawn scenes. Its photographs may not be shown; in their place stand seven that may, since they are
-# part of scikit-image and scikit-learn.
+# well as the paper prints; but on where LRP's maps lie, which on the drawn scenes depends on the captioner, and on
+# which word matters to *is*, which there comes out the other way, photographs side with the paper. Its photographs may
+# not be shown; in their place stand seven that may, since they are part of scikit-image and scikit-learn.
 #
 # Two things about what they saw. The weights of VGG16 are converted from Caffe's, and their last block may have been
 # tuned elsewhere; torchvision's are others, and give other captions. And the photographs of Flickr8k had been stretched
@@ -97,9 +97,9 @@ best.style.format(precision=3, escape="html").hide().set_uuid("best")
 # A training can be repeated to the last bit. On another machine, with the same kind of processor, `OMP_NUM_THREADS=1
 # capxai train --profile flickr8k --model adaptive --seed 1`, and grid-TD likewise, gave the very files that these
 # numbers are of and that come with them (`results/flickr8k/*/captioner.safetensors`). At their best epochs three seeds
-# of adaptive attention lie half as far apart as grid-TD's two recipes, and at the same epoch nearly as far. So one
-# training says little of a recipe. The one kept is the first; that it came out best is chance, or what bfloat16 adds in
-# noise.
+# of adaptive attention lie half as far apart as grid-TD's two recipes (of which one was given up early), and at the
+# same epoch, from the fourth on, farther. So one training says little of a recipe. The one kept is the first; that it
+# came out best is chance, or what bfloat16 adds in noise.
 #
 # ## Seven photographs
 #
@@ -133,8 +133,8 @@ cx.Explorer(photograph("flower"), shown["flower"], "flower (scikit-learn)")
 
 # %% [markdown]
 # Flickr8k has photographs of people and dogs doing things out of doors, and so people and dogs are what its captioner
-# sees, whatever it is shown. Which clothes do both captioners see? Of each word for clothes in their captions of these
-# photographs: its probability, the share of its score that reaches the pixels, and the preceding word with the
+# sees, whatever it is shown. Which clothes does either captioner see? Of each word for clothes in their captions of
+# these photographs: its probability, the share of its score that reaches the pixels, and the preceding word with the
 # strongest score by LRP.
 
 # %% tags=["hide-input"]
@@ -165,9 +165,9 @@ wrong = "share of the words that are made up [95 %]"
 cx.figure_intervals(made_up, "word", wrong, "of", printed="printed", title="Made-up words")
 
 # %% [markdown]
-# They are: seven shirts in ten on Flickr8k, about as many on the drawn scenes, and more where the captioner reads other
-# photographs than it learned from. Of the words said most, on Flickr8k, both make up as many as the paper's captioner,
-# which had five times the photographs to learn from.
+# They are: seven shirts in ten on Flickr8k, about as many on the drawn scenes (but of all words there far fewer), and
+# more where the captioner reads other photographs than it learned from. Of the words said most, on Flickr8k, both make
+# up as many as the paper's captioner, which had five times the photographs to learn from.
 
 # %% [markdown]
 # ## Does LRP know?
@@ -188,10 +188,10 @@ cx.figure_intervals(within, "label", area, "of", 0.5, title="Among uses of the s
 # %% [markdown]
 # Pooled, on Flickr8k, LRP's two scores come out near what is printed for the words said most (0.66 for the largest
 # value, 0.64 for the mean), in grid-TD the other way round, and above the other methods'; β comes near them in grid-TD
-# only. Among uses of one word LRP is clear of chance by both captioners on the test photographs of Flickr8k, but
-# barely: it took all of them to see so small an effect, and in grid-TD the mean of attention does no worse than LRP's.
-# Of COCO's, which are few, one of the two scores is clear of chance by each captioner, the largest value in adaptive
-# attention and the mean in grid-TD; 1 − β is in both.
+# only. Among uses of one word LRP is clear of chance by both captioners on the test photographs of Flickr8k, but not by
+# much: the effect is small and takes hundreds of photographs to see, and in grid-TD the mean of attention does no worse
+# than LRP's. Of COCO's, which are few, one of the two scores is clear of chance by each captioner, the largest value in
+# adaptive attention and the mean in grid-TD; 1 − β is in both.
 
 # %% [markdown]
 # Does it matter that maps are divided by their largest magnitude? LRP's mean with and without:
@@ -211,7 +211,7 @@ raw = raw.assign(score=raw["score"].replace("mean", "LRP, mean(E)"))
 cx.figure_intervals(raw, "score", area, "of", 0.5, title="Undivided, among uses of the same word")
 
 # %% [markdown]
-# On Flickr8k so does the probability that the model gave the word, at no cost; on COCO it does not. What does LRP add
+# On Flickr8k so does the probability that the model gave the word, at no cost; on COCO not clearly. What does LRP add
 # to it? What a score saves in guessing once word, logit, log-probability and training rate are known, in nats a word:
 # in adaptive attention under a hundredth of a nat on Flickr8k's photographs, over half of what the last three save
 # together beyond the word (not drawn here), and some hundredths on COCO's, where those three do harm; clear of zero on

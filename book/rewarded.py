@@ -78,12 +78,11 @@ cx.table_intervals(in_hundredths(tested), "of", "metric", "Test photographs of F
 
 # %% [markdown]
 # On the test photographs all three score as high as others report for adaptive attention with the same encoder
-# ([](photographs)), or higher; only the METEOR of grid-TD trained for CIDEr-D alone is just below. CIDEr-D, the aim,
-# rises in all, and BLEU-4, which it resembles. METEOR gains little or nothing. On validation, where the intervals, of
-# each captioner by itself, overlap, every score rises for both rewards together; for CIDEr-D alone METEOR falls a
-# little. With recall in the reward grid-TD gains as much CIDEr-D and loses only a fifth as many words as without. The
-# running mean of adaptive attention's weights scored worse than the captioner it started from after one epoch, and
-# better after two.
+# ([](photographs)), or higher, METEOR for CIDEr-D alone as they print it. CIDEr-D, the aim, rises in all, and BLEU-4,
+# which it resembles. METEOR gains little or nothing. On validation, where the intervals, of each captioner by itself,
+# overlap, every score rises for both rewards together; for CIDEr-D alone METEOR stays. With recall in the reward
+# grid-TD gains as much CIDEr-D and loses only a fifth as many words as without. The running mean of adaptive
+# attention's weights scored worse than the captioner it started from after one epoch, and better after two.
 #
 # ## Does it make up more?
 #
@@ -105,17 +104,17 @@ cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, 
 # %% [markdown]
 # Rewarded with CIDEr-D alone, grid-TD makes up *less*, contrary to what was found on COCO, and not only by naming fewer
 # things: of the objects that it names, fewer are made up, with the *shirt* left out as well. Of what is made up the
-# shirt falls by the largest part, a third. The price is what it no longer says: fewer clothes, and of those in the
-# references a smaller share; captions are shorter. TP, the share of the clothing words that are right, rises as in the
-# paper's table III, but so few are said that one cannot be sure of it.
+# shirt falls by a third, other clothes by no less, all other things together by less. The price is what it no longer
+# says: fewer clothes, and of those in the references a smaller share; captions are shorter. TP, the share of the
+# clothing words that are right, rises as in the paper's table III, but so few are said that one cannot be sure of it.
 #
-# This is what LRP inference was to do. On photographs it does so with its weights turned round and mildly, by less and
-# for no gain in the scores; pushed further that way, or with 0 for all other words, it loses as many shirts, and makes
-# up other things ([](improving_on_photographs); of the other captioner, for one epoch). The likeliest reason: a
-# reference is one caption of five, and cross-entropy asks for the shirt wherever one of them has it; the reward is that
-# of a whole caption against all five, where words that four of them lack cost more than they earn. Why it came out
-# otherwise on COCO was not tested here. It may be the length of the training: two epochs, of which a mean was kept that
-# holds much of the captioner before.
+# This is what LRP inference was to do. On photographs it does so for the *shirt* alone, with its weights turned round
+# and mildly, by less and for no gain in the scores; pushed further that way, or with 0 for all other words, it loses as
+# many shirts, and makes up other things ([](improving_on_photographs); of the other captioner, for one epoch). The
+# likeliest reason: a reference is one caption of five, and cross-entropy asks for the shirt wherever one of them has
+# it; the reward is that of a whole caption against all five, where words that four of them lack cost more than they
+# earn. Why it came out otherwise on COCO was not tested here. It may be the length of the training: two epochs, of
+# which a mean was kept that holds much of the captioner before.
 #
 # With recall in the reward the habit stays, in grid-TD. It says *shirt* more often than before, if anything, and makes
 # it up as often, while it makes up other things less, by as much as for CIDEr-D alone; it names fewer clothes, and
