@@ -95,7 +95,7 @@ cx.figure_scenes(list(shown.values()), said)
 # ## Five captions
 #
 # Each picture is described five times, in at most 18 words. The five differ in what they tell and in what they call it;
-# two go with *are*, one with *is*.
+# of two people they say *are*, of one *is*.
 
 # %%
 seated = (s for s in drawn if s.groups[0].link == "on")

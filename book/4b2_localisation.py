@@ -73,7 +73,8 @@ cx.figure_curves(pick(curves, model=other), **how, title=title)
 # %% [markdown]
 # Look first for what agrees with the paper. The curves rise: LRP's from 0 to 0.1, where the haze goes that covers the
 # whole picture, and hardly further. LRP's negative evidence lies low. Guided Grad-CAM's negative evidence lies as high
-# as its positive. Then for what does not agree: where attention runs.
+# as its positive. Then for what does not agree: on the drawn scenes the lowest curve of positive evidence is
+# Grad-CAM's, not attention's.
 #
 # ## Is it resolution?
 #
