@@ -386,8 +386,8 @@ table_methods(bench)
 # %% [markdown]
 # LRP of all words costs about as much as their plain gradients, because what does not depend on the word, the
 # denominators of {eq}`eq-3`, is computed once a picture, and because nothing is computed that the map does not need.
-# With convolutions in bfloat16, where the processor has them, it costs little more than half of that; and the mean of
-# a map can be had without making the map:
+# With convolutions in bfloat16, where the processor has them, it costs less than two thirds of that; and the mean of a
+# map can be had without making the map:
 
 # %%
 for figure, measured in bench["figures"].items():

@@ -109,13 +109,13 @@ cx.figure_intervals(coarse, "method", more, "model", 0, title="Pooled to the gri
 
 # %% [markdown]
 # The paper's first finding is that all explanation methods lie above attention. Points left of the line contradict it:
-# on the drawn scenes Grad-CAM's do for both captioners, while LRP's side of the line depends on the captioner. Why may
-# it differ? The paper's encoder looks at photographs on a grid of 14 × 14 places; that of the drawn scenes at large,
-# plain things on a coarser grid, and its attention may simply be better. The paper's own reason, that high resolution
-# lifts the fine maps over the coarse ones, can be read off: it is how far a method falls from the one figure to the
-# other. At equal resolution LRP lies on the boxes less well than attention for *both* captioners. What it gains on them
-# is sharpness, and sharpness alone can be had without explaining anything, as *edges × attention* shows; what LRP knows
-# of its own word shows [further down](one-map).
+# on the drawn scenes Grad-CAM's and guided backpropagation's do for both captioners, while LRP's side of the line
+# depends on the captioner. Why may it differ? The paper's encoder looks at photographs on a grid of 14 × 14 places;
+# that of the drawn scenes at large, plain things on a coarser grid, and its attention may simply be better. The paper's
+# own reason, that high resolution lifts the fine maps over the coarse ones, can be read off: it is how far a method
+# falls from the one figure to the other. At equal resolution LRP lies on the boxes less well than attention for *both*
+# captioners. What it gains on them is sharpness, and sharpness alone can be had without explaining anything, as *edges
+# × attention* shows; what LRP knows of its own word shows [further down](one-map).
 #
 # ## Boxes are not objects
 #
@@ -185,9 +185,9 @@ fine = pick(tell, against="", resolution="own")
 cx.figure_intervals(fine, "method", differ, "model", 0, title="Word discrimination")
 
 # %% [markdown]
-# On the drawn scenes LRP leaves attention and the edges behind: its maps know more of *their* word. Guided
-# backpropagation, whose maps are much the same for every word, falls back. The centre and the uniform map are at 0 by
-# construction.
+# On the drawn scenes LRP leaves attention and the edges behind: its maps know more of *their* word (at equal
+# resolution, more than attention's clearly in adaptive attention only). Guided backpropagation, whose maps are much the
+# same for every word, falls back. The centre and the uniform map are at 0 by construction.
 #
 # The rule that the paper takes for convolutions, $\alpha = 1$ and $\beta = 0$, is known for maps that look alike
 # whatever is explained, since within the CNN it lets nothing speak against. Other rules do. The same words, fewer
@@ -206,7 +206,8 @@ by_rule = by_rule.assign(rule=by_rule["method"].map(rules))
 cx.figure_intervals(by_rule, "rule", differ, "model", 0, title="Word discrimination by rule of the convolutions")
 
 # %% [markdown]
-# On the drawn scenes the suspicion is not borne out: no rule tells words apart clearly better than the paper's.
+# On the drawn scenes the suspicion is not borne out: no rule that lets more speak against a word tells words apart
+# clearly better than the paper's.
 #
 # ## Sanity checks
 #
@@ -223,8 +224,9 @@ title = "Rank correlation of the maps, all layers shuffled"
 cx.table_intervals(shuffled, "method", "model", title)
 
 # %% [markdown]
-# Look at LRP: on the drawn scenes it is the one of the four whose maps keep most, and Guided Grad-CAM's keep little,
-# against what the paper grants. Each layer has its place in the chapter on [sanity checks](sanity_checks).
+# Look at LRP: on the drawn scenes its maps' magnitudes keep more than those of the other three, and Guided Grad-CAM's
+# next to nothing, against what the paper grants. (With their sign it is Guided Grad-CAM's that keep most.) Each layer
+# has its place in the chapter on [sanity checks](sanity_checks).
 
 # %% [markdown]
 # ## From the curve to the pictures

@@ -157,9 +157,9 @@ cx.figure_roc(pick(points, label=labels), areas, title=f"Figure 7, {name_of(mode
 
 # %% [markdown]
 # On the drawn scenes LRP's two scores come out far above chance, and above what the paper prints. So far its finding
-# stands. Not so the rest of the table: the gate, which tells nothing in the paper, does well here too. And Guided
-# Grad-CAM's magnitude is worse than chance once each map is divided by its maximum, as the authors' code does, but well
-# above it raw ([below](raw-scores)): there the normalisation decides.
+# stands. Not so two other rows: the gate, which tells nothing in the paper, does well here too. And Guided Grad-CAM's
+# magnitude is worse than chance once each map is divided by its maximum, as the authors' code does, but well above it
+# raw ([below](raw-scores)): there the normalisation decides.
 #
 # ## Among occurrences of the same word
 #
@@ -229,10 +229,11 @@ gain = "AUC gained within words [95 %]"
 cx.figure_intervals(pick(adds, measure="auc"), "label", gain, "model", 0)
 
 # %% [markdown]
-# LRP adds nothing that can be told from zero. What does, on the drawn scenes and for both captioners, are the means of
-# Grad-CAM's map, of gradient × input, and of attention's, which repeats 1 − β. (A regression may turn a score round:
-# also one that is lower where the word is right helps, as attention's is for one of the captioners.) In nats of
-# surprise, which also asks whether the probabilities are right, the gains are small:
+# LRP's mean and its pixel share add nothing that can be told from zero. What does, on the drawn scenes and for both
+# captioners, are the means of Grad-CAM's map, of gradient × input, and of attention's, which repeats 1 − β. (A
+# regression may turn a score round: also one that is lower where the word is right helps, as gradient × input's is for
+# grid-TD.) In nats of surprise, which also asks whether the probabilities are right, the gains are small, and clear of
+# zero for attention's mean in adaptive attention only:
 
 # %% tags=["hide-input"]
 cx.table_intervals(pick(adds, measure="log_loss"), "label", "model", "Nats saved a word")

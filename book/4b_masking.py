@@ -155,8 +155,8 @@ cx.figure_intervals(said, "method", more, "model", 0, title="Kept alone")
 
 # %% [markdown]
 # LRP does what the paper says of it. But the paper puts attention behind, for being dispersed, and on the drawn scenes
-# hiding what *attention* marks costs more words. One reason is plain: attention is what the model itself weighs its
-# places by, and a place without weight reaches the word only through the mean over all places.
+# hiding the quarter that *attention* marks costs more words. One reason is plain: attention is what the model itself
+# weighs its places by, and a place without weight reaches the word only through the mean over all places.
 #
 # ## Not white alone, and not a quarter alone
 #
@@ -169,8 +169,8 @@ other = pick(everything, region="relevant", against="shifted", measure="survives
 cx.figure_intervals(by_fill(other), "how", more, "method", 0, title=f"Hidden in other ways, {name_of(model)}")
 
 # %% [markdown]
-# What the cells are filled with changes little, and the tenth that LRP or attention ranks first tells as much as a
-# quarter. With half of the picture gone, the control loses most words too, and less is left to see.
+# What the cells are filled with changes little, and the tenth that LRP or attention ranks first tells at least as much
+# as a quarter. With half of the picture gone, the control loses most words too, and less is left to see.
 #
 # ## Not one share, but all
 #
@@ -201,8 +201,8 @@ verdicts(results.folder.parents[1], profile, "4b_masking")
 #
 # - White is not nothing. A white patch is something to see, the more so in a drawing, and part of what a word loses it
 #   loses to any patch. That is what the controls are for.
-# - That a model needs a place does not mean that a map which marks it explains the word: the place of the *person* is
-#   needed for nearly every word of a caption about a person. Whether maps tell words apart is asked in
+# - That a model needs a place does not mean that a map which marks it explains the word: the place of the *person* may
+#   be needed for every word of a caption about a person. Whether maps tell words apart is asked in
 #   [](4b2_localisation).
 # - The paper's example had a white background, where white hides without adding anything to see.
 # - The paper's example was a photograph. What comes out of many is on [a page of its own](looking_again).

@@ -79,17 +79,19 @@ Markdown("\n\n".join(parts))
 # On the drawn scenes; the rows above say how far it holds in the profile of this run.
 #
 # - **What LRP showed that attention did not.** Which *word* a map belongs to: its maps keep apart the objects of one
-#   caption better than attention's do ([](4b2_localisation)). A sign that locates: what speaks against a word lies
-#   elsewhere than what speaks for it. An account: how much of a score came from the picture, how much from the words.
+#   caption better than attention's do, at equal resolution clearly by one captioner ([](4b2_localisation)). A sign that
+#   locates: what speaks against a word lies elsewhere than what speaks for it. An account: how much of a score came
+#   from the picture, how much from the words.
 # - **Where it did not get ahead.** On the objects' boxes it lies better than attention for one captioner and worse for
-#   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding what it marks costs
-#   fewer words than hiding what attention marks ([](4b_masking)). And of the things that cause a word, found out by
-#   removing them, integrated gradients find the order better than either ([](true_causes)).
-# - **Evidence from words is real, and LRP's is weak.** Its scores of the earlier words follow what deleting them does
-#   better than chance, and much worse than the rule that the nearest word matters most. For *is*, the word it ranks
-#   first matters *less* than one at random: there the paper is contradicted, not merely unproven ([](appendix)).
+#   the other, and at equal resolution worse for both; what it gains there is sharpness. Hiding the quarter that it
+#   marks costs fewer words than hiding the quarter that attention marks ([](4b_masking)). And of the things that cause
+#   a word, found out by removing them, integrated gradients find the order better than either ([](true_causes)).
+# - **Evidence from words is real, and LRP's depends on the test.** Its scores of the earlier words follow what deleting
+#   them does better than chance, and much worse than the rule that the nearest word matters most; where words are made
+#   unknown in their place, not clearly worse, and by one captioner better. For *is*, the word it ranks first matters
+#   *less* than one at random: there the paper is contradicted, not merely unproven ([](appendix)).
 # - **Whether a word is made up is largely a matter of which word it is.** Over all words together LRP's scores tell
-#   right from made-up ones, better than the paper's. Among uses of the same word they do not
+#   right from made-up ones, better than the paper's. Among uses of the same word they cannot be seen to
 #   ([](4b3_unsupported_words)).
 # - **Scores weighted by explanations move a captioner, but not by what they say of its objects.** The drawn scenes'
 #   captioner makes up less, by saying less; where function words keep the weight 1 nothing of that is left
@@ -101,8 +103,8 @@ Markdown("\n\n".join(parts))
 #   and it makes up fewer other things but as many shirts. Adaptive attention, rewarded for both together, makes up
 #   fewer shirts ([](rewarded)).
 # - **The paper's order of methods should not be carried over.** Which is best depends on the measure, the captioner and
-#   the data. Guided Grad-CAM *passes* here the kind of sanity check that the paper, citing others, says it fails, and
-#   LRP's maps change least when weights are shuffled ([](sanity_checks)).
+#   the data. Guided Grad-CAM, by the magnitudes of its maps, *passes* here the kind of sanity check that the paper,
+#   citing others, says it fails, and LRP's magnitudes change least when all weights are shuffled ([](sanity_checks)).
 #
 # ## What photographs change
 #
@@ -115,10 +117,10 @@ Markdown("\n\n".join(parts))
 # the probability that the model gave the word does so as well; beside it LRP adds under a hundredth of a nat, clear of
 # zero in adaptive attention only.
 #
-# Fourth, hiding what LRP marks, which on the drawn scenes costs fewer words than hiding what attention marks, here
-# costs more words, unless half of the picture is white: clearly in the mean colour by both captioners, with less of it
-# white by adaptive attention, blurred by grid-TD. Hidden or shown in LRP's order, a photograph's cells cost a word or
-# bring it back sooner than in attention's, in both captioners ([](looking_again)).
+# Fourth, hiding what LRP marks, which on the drawn scenes costs fewer words than hiding as much that attention marks,
+# here costs more words, unless half of the picture is white: clearly in the mean colour by both captioners, with less
+# of it white by adaptive attention, blurred by grid-TD. Hidden or shown in LRP's order, a photograph's cells cost a
+# word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #

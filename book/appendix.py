@@ -84,9 +84,9 @@ table_intervals(pd.DataFrame(rows), "of", caption="Share of LRP’s maps with a 
 # ### A man and a woman
 #
 # In figure 10 the maps of *man* and *woman* lie on the man and on the woman, and those of *to each other* on both,
-# supported by *man* and *woman* and not by *standing*. Our models seldom name two people, so we let them read the first
-# reference caption that does: the first picture with two different people in it. This is what each model would have had
-# in mind, had it said that.
+# supported by *man* and *woman* and not by *standing*. Our models hardly ever name two different people, so we let them
+# read the first reference caption that does: the first picture with two different people in it. This is what each model
+# would have had in mind, had it said that.
 
 # %% tags=["hide-input", "full-width"]
 people = {"man", "woman", "boy", "girl", "lady", "guy"}
@@ -200,12 +200,12 @@ gone = gone.assign(method=gone["method"].map(name_of))
 gone.style.hide().format(precision=2, escape="html").set_uuid("gone")
 
 # %% [markdown]
-# This tells what the experiment measures. Delete a noun, and what is left is no English: after *a man in blue*
-# comes no *is*. So the word falls, whatever led to it, and the nearest word is nearly always such a noun. Delete an
-# article and the sentence still runs. That is what LRP often chose, and why its words cost less than a random choice
-# before *is*: to be *relevant* to a score
-# and to be *missed* are not the same, and the test rewards the second. In [](true_causes) words are also made
-# unknown in their place, which keeps the rest of the sentence where it is.
+# This tells what the experiment measures. Delete a noun, and what is left is no English: after *a man in blue* comes no
+# *is*. So the word falls, whatever led to it, most where the noun is a garment, and the nearest word is always a noun.
+# Delete an article or an *in*, and *is* still follows. These are what LRP mostly chose, and why its words cost less
+# than a random choice before *is*: to be *relevant* to a score and to be *missed* are not the same, and the test
+# rewards the second. In [](true_causes) words are also made unknown in their place, which keeps the rest of the
+# sentence where it is.
 #
 # ## What the paper says, and what came out
 

@@ -71,7 +71,8 @@ made = pd.DataFrame({name: found.provenance for name, found in results.items()})
 made.style.set_uuid("results").set_table_attributes(wide)
 
 # %% [markdown]
-# Of these pictures some were looked at many times, for masking, deletion, shuffled weights and LRP's options:
+# Of these pictures some were looked at many times, for masking, deletion and true causes (fewer for shuffled weights,
+# more for LRP's options):
 
 # %% tags=["hide-input"]
 again = pd.DataFrame({name: found.subset for name, found in results.items()}).drop(index="versions")

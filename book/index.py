@@ -65,8 +65,9 @@ told.style.set_table_attributes('class="found"').set_uuid("found")
 made = results.provenance
 Markdown(
     f"`{profile}/{model}` on {made['images']} pictures, seed {made['seed']}; in brackets 95 % intervals. *Higher* "
-    "names a method where the intervals do not meet; AUC is 1 where every right word scores above every made-up one, "
-    "0.5 by chance; – no answer, or no such test. Three in four of the drawn scenes are ones where habits mislead."
+    "names a method where the intervals do not meet (word by word more may be clear); AUC is 1 where every right word "
+    "scores above every made-up one, 0.5 by chance; – no answer, or no such test. Three in four of the drawn scenes "
+    "are ones where habits mislead."
 )
 
 # %% [markdown]
@@ -87,11 +88,12 @@ view.word, view.opacity = caption.words.index("shirt"), 0.7
 view
 
 # %% [markdown]
-# In short, on drawn scenes: LRP's maps depend on the *word*, where attention's are much alike; LRP has a sign that
-# locates, an answer about the earlier words, and an account that adds up. But it does not find what the model needs
-# better than attention does. And it tells right words from made-up ones only as far as knowing *which word it is* does:
-# read the last two rows together. [The conclusion](5_conclusion) has both models beside the paper's own words, and
-# [photographs](photographs) shows what a captioner of photographs says, and why.
+# In short, on drawn scenes: LRP's maps depend on the *word* more than attention's do; LRP has a sign that locates, an
+# answer about the earlier words, and an account that adds up. But it does not find what the model needs better than
+# attention does, unless it is the order of objects, in one captioner. And it tells right words from made-up ones only
+# as far as knowing *which word it is* does: read the last two rows together. [The conclusion](5_conclusion) has both
+# models beside the paper's own words, and [photographs](photographs) shows what a captioner of photographs says, and
+# why.
 #
 # ## What this is
 #

@@ -189,16 +189,15 @@ for m in both:
 # %% [markdown]
 # These are fewer pictures than the chapters before have, so read the table for what *changes* with an option; the
 # verdicts themselves are better founded there. A conclusion that comes out otherwise with some option is one that the
-# option makes. On the drawn scenes few do: none
-# about where the maps lie, none about right and made-up words over all words. What hangs on a choice is small to begin
-# with: whether LRP tells right from made-up uses of the *same* word, and whether the words that it ranks first matter
-# to *is* and *are*, which a tenfold $\varepsilon$ is the readiest to say.
+# option makes. On the drawn scenes few do: none about where the maps lie, none about right and made-up words over all
+# words. What hangs on a choice rests on few cases: whether LRP tells right from made-up uses of the *same* word, and
+# whether the words that it ranks first matter to *is* and *are*, which a tenfold $\varepsilon$ is the readiest to say.
 #
 # ## What to make of it
 #
 # - A check can only fail a method. Passing all four makes no map true; [true causes](true_causes) asks for more.
-# - Correlations of magnitudes have a floor that is not 0: maps of an untrained network also follow the picture.
-#   Hence the curves are to be compared with each other, and with their own ends.
+# - Correlations of magnitudes may have a floor that is not 0, as LRP's have: maps of an untrained network also follow
+#   the picture. Hence the curves are to be compared with each other, and with their own ends.
 # - The cascade shuffles, so that every layer keeps the scale of its weights; with fresh random weights the picture
 #   could differ. One order of shuffling was used for all pictures, and few pictures: see the counts above.
 # - The same checks on photographs are [here](looking_again).

@@ -114,8 +114,9 @@ cx.figure_intervals(by_first, "method", first, "model", 0, title="Objects remove
 
 # %% [markdown]
 # On the drawn scenes the methods that try things out (*occlusion*) or integrate over a path (*integrated gradients*)
-# find the order best, clearly better than LRP, whose interval overlaps attention's. And note on which side of the line
-# *Guided Grad-CAM* lies, whose sign the paper, too, finds to mean nothing.
+# find the order best, clearly better than LRP, whose interval overlaps attention's (word by word LRP is clearly ahead
+# of it in adaptive attention only). And note on which side of the line *Guided Grad-CAM* lies, whose sign the paper,
+# too, finds to tell little.
 #
 # ## Moved and recoloured
 #
@@ -150,9 +151,9 @@ two = words[words["edit"] == "unknown"]
 cx.figure_intervals(two, "method", rank, "model", 0, title="Words made unknown")
 
 # %% [markdown]
-# Grad-CAM, Guided Grad-CAM and all of the gradient's kin have the same word scores, the paper's Grad\*: a sum of
-# derivatives, whose sign means little. The paper reads it by magnitude. So do the following rows, of both: magnitudes
-# against the magnitude of the change.
+# Grad-CAM, Guided Grad-CAM, the gradient and guided backpropagation have the same word scores, the paper's Grad\*: a
+# sum of derivatives, whose sign means little. The paper reads it by magnitude. So do the following rows, of both:
+# magnitudes against the magnitude of the change.
 
 # %% tags=["hide-input"]
 size = causes[causes["sign"].eq("absolute") & causes["edit"].eq("deleted")]
