@@ -237,7 +237,7 @@ cx.table_intervals(shuffled, "method", "model", title)
 # %% tags=["hide-input"]
 captioner = cx.load_captioner(f"{profile}/{model}")
 records, shown = results.records("localisation"), ("lrp", "gradcam", "attention")
-examples = cx.load_examples(profile, "test", 8)
+examples = cx.load_examples(profile, "test", 8) if len(records) else []  # without boxes no word is judged
 judged = {e.name: records.loc[records["image"] == e.name, "position"].unique().tolist() for e in examples}
 captioned = [(e, captioner.caption(e.image()), sorted(judged[e.name])) for e in examples if judged[e.name]]
 explained = [

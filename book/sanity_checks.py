@@ -123,8 +123,7 @@ signs = tables["localisation"]
 signs = signs[signs["method"].isin(["lrp", "guided_gradcam", "gradient_input", "uniform"])]
 signs = signs[signs["resolution"].eq("own") & signs["region"].eq("union") & signs["against"].eq("")]
 signs = signs[signs["model"] == model]
-if signs["value"].isna().all():
-    print(f"{profile} has no boxes: {signs['note'].iloc[0]}")
+print("" if len(signs) else f"{profile} has no boxes")
 inside = "share of the evidence inside the box [95 %]"
 cx.figure_intervals(signs, "method", inside, "sign", title=name_of(model))
 

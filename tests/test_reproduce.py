@@ -134,6 +134,7 @@ def test_a_profile_of_photographs_is_checked_trained_evaluated_shown_and_judged(
         "photographs grid_td_cider",
         "photographs grid_td_recall",
         "tune adaptive",
+        "drawn scenes",
         "chapters",
         "ledger",
     ]

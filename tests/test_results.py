@@ -32,8 +32,11 @@ def test_a_table_is_read_with_empty_texts_as_empty(tmp_path: Path) -> None:
     assert list(found["captions"]["note"]) == ["", "not computed"] and found["captions"]["value"][0] == 0.2
     (found.folder / "auc.csv").write_text("word,value\n,0.6\n,0.7\n")  # no word was said often enough to stand alone
     assert list(found["auc"]["word"]) == ["", ""]
+    (found.folder / "localisation.csv").write_text("method,value,n\n,,0\n")  # no picture has boxes
+    none = found["localisation"]
+    assert list(none["method"]) == [""] and (none["method"] + ", " + none["method"]).item() == ", "
     assert found.provenance["images"] == 5 and "captions" in found and "masking" not in found
-    with pytest.raises(cx.DataError, match="no table 'masking'; it has auc, captions"):
+    with pytest.raises(cx.DataError, match="no table 'masking'; it has auc, captions, localisation"):
         found["masking"]
     with pytest.raises(cx.DataError, match="no records 'words'"):
         found.records("words")
@@ -99,3 +102,13 @@ def test_numbers_of_photographs_come_with_the_weights_they_are_of(model: str) ->
     asked = REWARDED if model.endswith(tuple(REWARDS)) else {}
     recipe = PROFILES[profile].recipe.model_copy(update=asked).model_dump(exclude=unchosen)
     assert Recipe(**trained["recipe"]).model_dump(exclude=unchosen) == recipe
+
+
+@pytest.mark.parametrize("model", ["adaptive", "grid_td"])
+def test_what_photographs_have_no_answer_to_is_read_as_text_all_the_same(model: str) -> None:
+    """Chapters put texts of tables together, also those of tables that hold nothing, as without boxes."""
+    numbers = {"value", "low", "high", "p", "covered", "note", "share", "kept", "depth", "fpr", "tpr", "printed"}
+    found = Results("flickr8k", model, RESULTS / "flickr8k" / model)
+    for path in found.folder.glob("*.csv"):
+        table = found[path.stem]
+        assert {*table.columns[table.isna().all()]} <= numbers, path

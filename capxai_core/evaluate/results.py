@@ -15,6 +15,11 @@ OTHERS = ("fine_tuning", "quality", "log")  # tables of other commands: `capxai 
 # Of the images that are looked at many times: what `subset.json` tells of.
 SUBSET = ("masking", "causes", "randomisation", "deletion", "robustness", "discrimination_rules", "conclusions")
 SAME = ("weights", "data", "seed", "code")
+# Columns that are text where they are empty in all rows, too: without boxes, say, no method has a localisation.
+TEXTS = (
+    "word", "method", "score", "resolution", "sign", "region", "against", "measure", "edit", "names", "fill", "ranking",
+    "curve", "layer", "than", "conclusion",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Results:
         if table not in self:
             known = ", ".join(sorted(p.stem for p in self.folder.glob("*.csv") if p.stem in self))
             raise DataError(f"{self.folder}: holds no table '{table}'; it has {known or 'none, being unfinished'}")
-        found: pd.DataFrame = pd.read_csv(path, dtype={"word": str})  # it may be empty in all rows
+        found: pd.DataFrame = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
         texts = found.select_dtypes(include=["object", "string"]).columns
         return found.assign(**{name: found[name].fillna("") for name in texts})
 

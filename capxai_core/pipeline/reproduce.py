@@ -75,6 +75,8 @@ def steps_of(name: str, jobs: int | None = None) -> list[Step]:
         steps += [("photographs", m, ("photographs", "--model", f"{name}/{m}"), 1.0) for m in (*DECODERS, *FURTHER)]
         tuned = ("tune", *on, "--model", "adaptive", "--variants", "1", "--maps", "256", "--epochs", "1", "--again")
         steps += [("tune", "adaptive", (*tuned, *several), TUNED * listed)]
+        # Chapters compare with them, and the page on true causes is of nothing else.
+        steps += [("drawn scenes", "", ("evaluate", "--profile", "scenes", "--again", *several), 8.0)]
     parameters = ("-p", "profile", name) if profile.needs_data else ()
     steps += [("chapters", "", ("run", *parameters), CHAPTER * len(chapters)), ("ledger", "", ("ledger", *on), 0.1)]
     program = (sys.executable, "-m", "capxai_core.cli")
