@@ -166,12 +166,12 @@ captioned = ((e, captioner.caption(e.image())) for e in examples)
 known = ((e, c, {w for o in e.objects for w in o.words}) for e, c in captioned)
 pairs = ((e, c, [p for p, w in enumerate(c.words) if w in words]) for e, c, words in known)
 example, caption, at = next((one for one in pairs if len(one[2]) > 1), (None, None, []))
-print(caption or f"No caption of the first 50 of {profile} names two objects with boxes.")
+print(caption or "")
 
 # %% tags=["full-width"]
 methods = ("attention", "gradcam", "guided_gradcam", "lrp") if at else ()
 shown = [cx.explain(captioner, example.image(), caption, m) for m in methods]
-cx.figure_words(example.image(), shown, at[:3]) if at else None
+cx.figure_words(example.image(), shown, at[:3]) if at else "No caption of the first 50 names two objects with boxes."
 
 # %% [markdown]
 # **Word discrimination** holds each map against the other words' objects: correctness on what the word names, less
@@ -243,8 +243,7 @@ captioned = [(e, captioner.caption(e.image()), sorted(judged[e.name])) for e in 
 explained = [
     (e, [cx.explain(captioner, e.image(), caption, m, words=at) for m in shown]) for e, caption, at in captioned
 ]
-if explained:
-    display(cx.CurveView(records, explained))
+display(cx.CurveView(records, explained) if explained else f"{profile} has no boxes")
 
 # %% [markdown]
 # ## The paper's claims
