@@ -45,6 +45,8 @@ def test_what_begins_anew_in_every_run_is_waited_for_again():
     steps = [Step("quality", "test", (), 3.0), Step("evaluate", "adaptive", (), 60.0)]
     spent = {step.name: {"seconds": 50.0, "done": True} for step in steps}
     assert [left(step, steps, spent) for step in steps] == [50.0, 0.0]
+    spent = {step.name: {"seconds": 50.0, "done": False} for step in steps}  # interrupted
+    assert [left(step, steps, spent) for step in steps] == [180.0, 3550.0]
 
 
 def test_a_step_that_fails_ends_the_run_and_is_named(tmp_path, log):

@@ -118,11 +118,11 @@ def reproduce(steps: Sequence[Step], record: Path, data: Path | None = None) -> 
 
 def left(step: Step, steps: Sequence[Step], spent: dict[str, dict[str, float]]) -> float:
     """Seconds that a step will yet take: as long in all as another of its kind, or as the first guess says."""
-    own = spent.get(step.name, {"seconds": 0.0, "done": False})
+    own, anew = spent.get(step.name, {"seconds": 0.0, "done": False}), step.kind in ANEW
     if own["done"]:
-        return own["seconds"] if step.kind in ANEW else 0.0
+        return own["seconds"] if anew else 0.0
     like = [spent[s.name]["seconds"] for s in steps if s.kind == step.kind and spent.get(s.name, own)["done"]]
-    return max(0.0, (max(like) if like else step.minutes * 60) - own["seconds"])
+    return max(0.0, (max(like) if like else step.minutes * 60) - (0.0 if anew else own["seconds"]))
 
 
 def overview(steps: Sequence[Step], spent: dict[str, dict[str, float]], now: int) -> Table:
