@@ -16,7 +16,7 @@
 # into the object's box,
 #
 # $$
-# \mathrm{Correctness} = \frac{\sum_{ij \in \mathrm{bbox}} E_p[i, j]}{\sum_{ij} E_p[i, j]} \in [0, 1] .
+# \mathrm{Correctness} = \frac{\sum_{ij \in \mathrm{bbox}} E_p[i, j]}{\sum_{ij} E_p[i, j]}.
 # $$ (eq-13)
 #
 # A curve arises by counting only what is above a threshold. On 5,786 words that grid-TD says of MSCOCO the paper finds

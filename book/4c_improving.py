@@ -16,9 +16,11 @@
 # are weighted by the outcome:
 #
 # $$
-# \hat p(r) = m(r)\, p(r), \qquad
-# m(h(w^{(t)})) = \begin{cases} 1 + \mathrm{mean}(E^{(t)}) & w^{(t)} \notin \{\text{a, an, the}\} \\
-# 0 & \text{otherwise.} \end{cases}
+# \begin{gathered}
+# \hat p(r) = m(r)\, p(r), \\
+# m(h(w^{(t)})) = 1 + \mathrm{mean}(E^{(t)}) \\
+# \text{for } w^{(t)} \notin \{\text{a, an, the}\}, \text{ 0 otherwise.}
+# \end{gathered}
 # $$
 #
 # A word whose map is positive on average gets a larger score, one that the picture speaks against a smaller one; the

@@ -548,3 +548,9 @@ def test_on_a_page_the_workbench_says_how_to_get_it() -> None:
     shown = bench()._repr_mimebundle_()
     assert "live only" in Reader(shown["text/html"]).text and "make lab" in shown["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in shown
+
+
+def test_no_part_of_a_view_has_a_class_that_the_books_theme_seizes() -> None:
+    """sphinx-togglebutton folds whatever is of the class `toggle` when it starts, buttons of ours too."""
+    for path in Path(heatmap.__file__).parent.glob("*.js"):
+        assert not re.search(r'make\("\w+", "[^"]*\btoggle\b', path.read_text("utf-8")), path

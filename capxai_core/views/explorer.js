@@ -105,7 +105,7 @@ async function explorer(model) {
   const second = answer("compare", "Compared method");
   const slider = sliding("Opacity of the map over the picture", 1, 0.05, (value) => choose("opacity", value));
   first.node.append(make("div", "blend", null, make("span", "", "Picture"), slider, make("span", "", "Map")));
-  const compare = make("button", "toggle", "Compare two");
+  const compare = make("button", "switch", "Compare two");
   compare.type = "button";
   compare.addEventListener("click", () => {
     const other = data.methods.find(({ name }) => name !== model.get("method")).name;

@@ -17,7 +17,7 @@ async function masking(model) {
   const words = group("word", "Word", data.positions.map((p, row) => [row, data.words[p]]));
   const methods = group("method", "Method", data.methods);
   const places = group("region", "Which cells", regions);
-  const kept = make("button", "toggle", "Keep only these");
+  const kept = make("button", "switch", "Keep only these");
   kept.type = "button";
   kept.addEventListener("click", () => choose("kept", !model.get("kept")));
 
