@@ -11,7 +11,7 @@ import typer
 from capxai_core.errors import CapxaiError, RequestError
 from capxai_core.files import write_table
 from capxai_core.models.captioner import DECODERS, find_weights, load_captioner
-from capxai_core.models.device import accelerator, has_bfloat16, processes
+from capxai_core.models.device import accelerator, faster_in_bfloat16, processes
 from capxai_core.pipeline.profiles import data_root, evaluation_examples, find_profile
 from capxai_core.training.card import fingerprint
 
@@ -163,7 +163,7 @@ def evaluate(
         provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
         given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
         folder = out / profile / name.replace("/", "-")
-        short = bfloat16 and has_bfloat16(accelerator())
+        short = bfloat16 and faster_in_bfloat16(accelerator())
         options = given, subset, seed, subset_only, again, short
         evaluations.append(Evaluation(captioner, judged, training, folder, provenance, *options))
     judge(evaluations, jobs or processes())

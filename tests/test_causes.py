@@ -12,7 +12,7 @@ from test_masking import Named
 import capxai_core as cx
 from capxai_core.data.scenes import Scene, SceneExample
 from capxai_core.data.scenes.world import CLOTHING, PEOPLE
-from capxai_core.evaluate.causes import OBJECT_EDITS, agreement, causes_rows, causes_table, edited
+from capxai_core.evaluate.causes import OBJECT_EDITS, agreement, causes_rows, causes_table, correlation, edited
 from capxai_core.evaluate.records import Explained
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import word_scores
@@ -174,6 +174,8 @@ def test_agreement_by_hand() -> None:
     spearman, top = agreement(scores, np.array([30.0, 20, 10]))
     assert spearman == pytest.approx([1, -1, np.sqrt(3) / 2, 0])
     assert top == pytest.approx([1, 0, 1 / 2, 1 / 3])
+    assert agreement(scores, np.array([7.0, 7, 1]))[1] == pytest.approx([1 / 2, 0, 1 / 2, 1 / 3])
+    assert correlation(np.full((1, 3), 0.1), np.full((1, 3), 0.7)).tolist() == [0]  # means are off by a rounding
 
 
 def test_the_table_by_hand() -> None:

@@ -102,3 +102,13 @@ def test_batches_grow_on_a_gpu_only():
     assert device.at_once(torch.ones(1), 2) == 2
     assert device.at_once(torch.ones(1, device="meta"), 2) > 2
     assert device.processes() >= 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "faster"), [({"float32": 3, "bfloat16": 1}, True), ({"float32": 1, "bfloat16": 2}, False)]
+)
+def test_bfloat16_is_used_where_it_is_faster(seconds, faster, monkeypatch):
+    first = 9  # of each layer, which takes longest
+    timed = lambda layer, **_: [first, seconds[str(layer().dtype).removeprefix("torch.")]]  # noqa: E731
+    monkeypatch.setattr(device, "repeat", timed)
+    assert device.faster_in_bfloat16.__wrapped__(torch.device("cpu")) is faster

@@ -41,7 +41,7 @@ def test_reads_captions_split_and_picture(tmp_path):
         (record(), r"images\[1\].filename: 'a.jpg' stands here a second time"),
         (record(sentences=[{"tokens": [None, 5]}]), r"images\[1\].sentences\[0\].tokens"),
         (record(sentences=[]), r"images\[1\].sentences"),
-        (record(sentences=[{"raw": "ok"}, {"raw": " . "}]), r"images\[1\].sentences\[1\]"),
+        (record(sentences=[{"raw": " . "}]), r"images\[1\]: has no caption"),
         (record(sentences=[{}]), r"images\[1\].sentences\[0\].raw"),
         (record(sentences=[{"tokens": "a dog"}]), r"images\[1\].sentences\[0\].tokens: must be a valid array"),
         (record(filename="a\\b.jpg"), r"images\[1\].filename: must be a plain file name"),

@@ -51,7 +51,8 @@ def claim(**fields: Any) -> Claim:
 
 def judged(folder: Path, asked: Claim, *rows: tuple[Any, ...], models: str = "grid_td", **columns: Any) -> pd.DataFrame:
     """The ledger of one claim over a table of (method, value, low, high), the same for each of the models."""
-    table = pd.DataFrame(rows, columns=["method", "value", "low", "high"]).assign(n=9, images=5, note="", **columns)
+    counts = {"n": 9, "images": 50, "note": ""} | columns
+    table = pd.DataFrame(rows, columns=["method", "value", "low", "high"]).assign(**counts)
     for model in models.split():
         (folder / "scenes" / model).mkdir(parents=True, exist_ok=True)
         table.to_csv(folder / "scenes" / model / "t.csv", index=False)
@@ -62,6 +63,14 @@ def judged(folder: Path, asked: Claim, *rows: tuple[Any, ...], models: str = "gr
 def verdict(folder: Path, asked: Claim, *rows: tuple[Any, ...], **columns: Any) -> tuple[str, str]:
     found = judged(folder, asked, *rows, **columns).set_index("model").loc["grid_td"]
     return found.verdict, found.note
+
+
+def test_too_few_images_are_not_judged_by(tmp_path):
+    assert verdict(tmp_path, claim(rule="above", than=0.4), LRP, images=10)[0] == "reproduced"
+    told = verdict(tmp_path, claim(rule="above", than=0.4), LRP, images=9)
+    assert told == ("not tested", "9 images are too few to judge by")
+    near = claim(rule="near", number=0.6, tolerance=0.2)  # a count may be the paper's, of however few
+    assert verdict(tmp_path, near, LRP, images=9)[0] == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +238,7 @@ def test_the_ledger_reads_in_order_with_everything_a_reader_needs(tmp_path):
         "id", "source", "says", "printed", "profile", "model", "value", "low", "high", "n", "images", "verdict", "note",
         "rule", "chapter",
     ]  # fmt: skip
-    assert found.iloc[1, 4:12].tolist() == ["scenes", "grid_td", 0.6, 0.5, 0.7, 9, 5, "reproduced"]
+    assert found.iloc[1, 4:12].tolist() == ["scenes", "grid_td", 0.6, 0.5, 0.7, 9, 50, "reproduced"]
     assert found.rule[0] == "t method lrp: above 0.4; reproduced within 0.05 of the printed number"
     console = Console(width=120, record=True, file=StringIO())
     console.print(show(found))

@@ -74,8 +74,22 @@ def test_the_mean_is_that_of_the_heatmap_never_made(architecture, seed, ids, opt
     found = relevance(model, image, ids, range(len(ids) + 1), options)
     heatmaps = found.pixels.sum(1)
     means, logits = mean_relevance(model, image, ids, range(len(ids) + 1), options)
-    assert torch.equal(logits, found.logits)
+    assert torch.equal(logits, found.budget.logit) and not means.requires_grad
     assert (means - heatmaps.mean((1, 2))).abs().max() <= 1e-9 * heatmaps.abs().mean((1, 2)).max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_only_rounding_could_take_is_blocked(dtype):
+    model, image = tiny(1).to(dtype), picture(1)
+    layer = model.encoder.features[0]
+    layer.weight[0] = layer.weight[0].abs()
+    layer.weight[0, 0] *= -1
+    layer.bias[0] = 50.0  # open, though it likes cyan
+    image[:, :8], image[0, :8] = 0, 1  # and sees red
+    budget = relevance(model, image, (5, 6), range(3), Options(box=True)).budget
+    assert budget.residual.max() < (1e-9 if dtype == torch.float64 else 1e-3) and budget.blocked.any()
+    literal = reference.explain_word(model, image, (5, 6), 1, Options(box=True))[0]
+    assert (literal.sum() - budget.pixels[1]).abs() < 1e-3 * budget.logit.abs().max()
 
 
 def test_conservation_is_used_where_it_holds_and_only_there():

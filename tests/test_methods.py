@@ -1,5 +1,6 @@
 """Every method is what its definition says: finite differences, another library, and rules worked out by hand."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import capxai_core as cx
-from capxai_core.data.vocabulary import UNK
+from capxai_core.data.vocabulary import SPECIALS, UNK, Vocabulary
 from capxai_core.models.explainable import word_scores
 
 ARCHITECTURES = st.sampled_from(["adaptive", "grid_td"])
@@ -168,6 +169,37 @@ def test_what_is_no_picture_is_refused_before_it_is_explained(made):
     caption = said(model, image, (5,))
     with pytest.raises(cx.RequestError, match=r"an image is a tensor \(3, H, W\) of numbers in \[0, 1\], not"):
         cx.explain(model, made(image), caption)
+
+
+@pytest.mark.parametrize("made", [lambda x: x * 255, lambda x: x / 0 * 0, lambda x: x[:, :0]])
+def test_what_is_no_colour_is_refused(made):
+    model, image = tiny(7), picture(7)
+    with pytest.raises(cx.RequestError, match=r"numbers in \[0, 1\]; this one, \(3, .*\), is not"):
+        cx.explain(model, made(image), said(model, image, (5,)), "gradcam")
+
+
+def test_a_caption_is_explained_to_the_model_that_read_it():
+    model, image = tiny(7), picture(7)
+    caption, other = said(model, image, (5, 6)), tiny(7)
+    cx.explain(other, image, caption)
+    other.vocabulary = Vocabulary((*SPECIALS, *(f"x{i}" for i in range(len(model.vocabulary) - len(SPECIALS)))))
+    for of in (caption, "w1 w2"):
+        with pytest.raises(cx.RequestError, match=r"'w1 w2' is not as test/.* reads it"):
+            cx.explain(other, image, of)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [(["w1"], "such as"), (1, "such as"), ([0.5], "such as"), ([2], "positions 0 to 1 .include_end"), ([-1], "0 to 1")],
+)
+def test_a_word_is_asked_for_by_its_position(words, hint):
+    model, image = tiny(7), picture(7)
+    caption = said(model, image, (5, 6))
+    assert cx.explain(model, image, caption, words=np.array([1])).positions == (1,)
+    with pytest.raises(cx.RequestError, match=hint):
+        cx.explain(model, image, caption, words=words)
+    with pytest.raises(cx.RequestError, match="has no words"):
+        cx.explain(model, image, said(model, image, ()), words=[0])
 
 
 def test_a_word_is_found_by_its_position_and_one_that_is_not_explained_is_told_so():

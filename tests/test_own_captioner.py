@@ -12,6 +12,7 @@ from torch.nn import functional as F
 import capxai_core as cx
 from capxai_core import Unrolled
 from capxai_core.data.vocabulary import SPECIALS, Vocabulary
+from capxai_core.lrp.convolutions import RELUS
 from capxai_core.models.ops import PLAIN, Ops
 
 VOCABULARY = Vocabulary((*SPECIALS, "a", "red", "kite", "over", "the", "sea"))
@@ -131,7 +132,7 @@ def test_every_method_explains_it_and_leaves_no_trace(method):
 def test_a_model_that_would_learn_while_it_is_read_is_refused_and_stays_as_it_was(method):
     model, image = own(4), picture(4, 96)
     caption = model.read(image, "a kite")
-    model.encoder.train()
+    (model.encoder[1] if method == "gradcam" else model.encoder).train()  # one layer is enough to change it
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(cx.ModelError, match="training mode, in which looking changes it"):
         cx.explain(model, image, caption, method)
@@ -185,6 +186,71 @@ def test_a_change_in_place_that_a_graph_would_lose_is_refused(relu):
             cx.explain(model, image, caption, method)
 
 
+class Shortcut(nn.Module):
+    """A residual block whose shortcut, a layer that does nothing, is the very tensor that is changed in place."""
+
+    def __init__(self, relu, passed):
+        super().__init__()
+        self.relu, self.passed, self.convolution = relu, passed, nn.Conv2d(512, 512, 1)
+
+    def forward(self, x):
+        kept = self.passed(x)
+        return self.convolution(self.relu(x)) + kept
+
+
+@pytest.mark.parametrize("passed", [nn.Identity(), nn.Dropout()])
+def test_a_layer_that_does_nothing_is_no_copy(passed):
+    model, image = own(5), picture(5, 96)
+    resnet, caption = model.encoder, model.read(image, "a kite")
+    model.encoder = nn.Sequential(resnet, Shortcut(nn.ReLU(), passed)).double().eval()
+    assert cx.explain(model, image, caption).budget.residual.max() < 1e-9
+    model.encoder = nn.Sequential(resnet, Shortcut(nn.ReLU(inplace=True), passed)).double().eval()
+    with pytest.raises(cx.ModelError, match="changes its input, which is read again"):
+        cx.explain(model, image, caption)
+
+
+@pytest.mark.parametrize("relu", [*RELUS[:3], nn.ReLU6()])
+def test_guided_backprop_is_not_the_gradient(relu):
+    class Rectified(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 8, 3, 8), nn.Conv2d(8, 512, 1)
+            self.relu = relu
+
+        def forward(self, x):
+            return self.last(self.relu(self.first(x)))
+
+    model, image = own(5), picture(5, 96)
+    model.encoder = Rectified().double().eval()
+    caption = model.read(image, "a kite")
+    if isinstance(relu, nn.ReLU6):
+        with pytest.raises(cx.ModelError, match="need an encoder with ReLUs"):
+            cx.explain(model, image, caption, "guided_backprop")
+    else:
+        guided, plain = (cx.explain(model, image, caption, name).image for name in ("guided_backprop", "gradient"))
+        assert not torch.allclose(guided, plain)
+
+
+def test_a_model_without_eyes_or_without_memory_gets_nothing_there():
+    class Blind(ShowAndTell):
+        def unroll(self, a, embedded, ops=PLAIN):
+            return super().unroll(a.detach() * 0, embedded, ops)
+
+    class Forgetful(ShowAndTell):
+        def unroll(self, a, embedded, ops=PLAIN):
+            picture = ops.linear(ops.mean(a.flatten(2).transpose(1, 2)), self.project.weight, self.project.bias)
+            return Unrolled(picture.unsqueeze(1).expand(-1, embedded.shape[1], -1))
+
+    image = picture(6, 96)
+    for kind, nothing in ((Blind, "image"), (Forgetful, "words")):
+        model = own(6, kind)
+        caption = model.read(image, "a red kite")
+        for method in set(cx.METHODS) - {"attention", "occlusion"}:
+            found = cx.explain(model, image, caption, method)
+            assert found.image.shape == (3, 96, 96) and found.words.shape == (3, 3)
+            assert not getattr(found, nothing).any()
+
+
 def test_the_rule_for_pixels_needs_pixels_in_a_convolution():
     model, image = own(6), picture(6, 96)
     caption = model.read(image, "a kite")
@@ -202,7 +268,7 @@ def test_what_it_lacks_is_said():
     assert caption.attention is None and caption.beta is None
     with pytest.raises(cx.ModelError, match="no attention"):
         cx.explain(model, image, caption, "attention")
-    model.encoder.append(nn.Softmax(dim=1))
+    model.encoder.append(nn.Softmax(dim=1).eval())
     with pytest.raises(cx.ModelError, match=r"no LRP rule for the encoder's layer '_?8' \(Softmax\)"):
         cx.explain(model, image, caption)
     assert cx.explain(model, image, caption, "gradcam").image.isfinite().all()
@@ -218,3 +284,5 @@ def test_a_decoder_written_past_the_operations_is_refused():
     image = picture(6, 96)
     with pytest.raises(cx.ModelError, match="does not add up"):
         cx.explain(model, image, model.read(image, "a red kite"))
+    with pytest.raises(cx.ModelError, match="does not add up"):
+        cx.mean_relevance(model, image, model.read(image, "a red kite"))

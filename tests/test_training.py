@@ -194,8 +194,12 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     assert (tmp_path / "log.csv").read_text() != log
     checkpoint = tmp_path / "last.ckpt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
-    with pytest.raises(cx.ModelError, match="cannot be resumed from"):
+    with pytest.raises(cx.ModelError, match=r"cannot be resumed from .* --again"):
         train(tmp_path)
+    train(tmp_path, again=True, epochs=1)
+    (tmp_path / "captioner.safetensors").unlink()
+    with pytest.raises(cx.ModelError, match=r"is gone, .* delete .*last\.ckpt"):
+        train(tmp_path, epochs=1)
 
 
 def test_features_go_on_where_they_stopped(tmp_path):
@@ -214,6 +218,9 @@ def test_features_go_on_where_they_stopped(tmp_path):
     again = cache[[e.name for e in EXAMPLES]]
     assert (again[:16] == 7).all()  # what was done is not done again
     assert (again[16:] - wanted[16:]).norm() < 0.02 * wanted.norm()
+    (path := cache.folder / "features.npy").write_bytes(path.read_bytes()[:-200])
+    cache.fill(CPU)  # nor is any of what was cut off taken for done
+    assert (cache[[e.name for e in EXAMPLES]] - wanted).norm() < 0.02 * wanted.norm()
     assert FeatureCache(Encoder(((4,), (6,)), 16), EXAMPLES, tmp_path).folder != cache.folder
 
 

@@ -1,7 +1,7 @@
 """LRP inference: eq. (14) and (15) in their readings, the arms from one start, table III by hand-worked numbers."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,8 @@ import torch
 from small import captioner, picture
 
 import capxai_core as cx
+from capxai_core.data.examples import ObjectAnnotation
+from capxai_core.data.synonyms import words_of
 from capxai_core.evaluate import tuning as judged
 from capxai_core.evaluate.support import object_words
 from capxai_core.evaluate.tuning import (
@@ -118,6 +120,7 @@ class Told:
     name: str
     captions: tuple
     seen: frozenset
+    objects: tuple = ()
 
     def supports(self, word):
         return word in self.seen
@@ -152,6 +155,8 @@ def test_table_3_by_hand(no_java):
     assert table.loc[("biased word made up", "original", ""), "value"] == 25
     same = table.loc[("recall", "lrp", "")]
     assert same.low == same.high == 100 and same.seeds == 2 and same.images == 2
+    with pytest.raises(cx.RequestError, match="on the same images"):
+        tuning_table(pd.concat([*frames[:3], frames[3][:1]]), draws=200)
 
 
 def test_chair_counts_made_up_objects_by_words_and_by_captions(no_java):
@@ -159,6 +164,7 @@ def test_chair_counts_made_up_objects_by_words_and_by_captions(no_java):
     class Photo:
         name: str
         captions: tuple
+        objects: tuple = ()
 
         def supports(self, word):
             return any(word in caption for caption in self.captions)
@@ -171,6 +177,8 @@ def test_chair_counts_made_up_objects_by_words_and_by_captions(no_java):
         (1, 0, False),
         (0, 0, False),
     ]
+    boxed = replace(dog, objects=(ObjectAnnotation("frisbee", words_of("frisbee"), (0.1, 0.1, 0.2, 0.2)),))
+    assert tuning_rows([boxed], said[:1], (), object_words("flickr8k"))[0]["made_up"] == 0  # as good as a reference
     table = tuning_table(pd.DataFrame(rows).assign(image=[*"xyz"], arm="lrp", seed=1), draws=50)
     value = table[table.against == ""].set_index("measure")["value"]
     assert (value["CHAIR i"], value["CHAIR s"]) == pytest.approx((100 / 3, 100 / 3))

@@ -43,11 +43,11 @@ class Example(Protocol):
 
     @property
     def name(self) -> str:
-        """Unique within the data set: the file name, or `scene-<seed>`."""
+        """Unique within the data set: the file name, or `scene-<split>-<seed>`."""
 
     @property
     def split(self) -> str:
-        """`train`, `val` or `test` (and `counter` in `scenes`)."""
+        """`train`, `val` or `test` (in `scenes` also `counter`, in COCO `rest`)."""
 
     @property
     def captions(self) -> tuple[tuple[str, ...], ...]:

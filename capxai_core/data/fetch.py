@@ -128,9 +128,9 @@ def download(archive: Archive, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part"
     have = part.stat().st_size if part.is_file() else 0
-    needed = 0 if (folder / name).is_file() else 2 * archive.size - have
+    needed = 0 if (folder / name).is_file() else (1 + name.endswith(".zip")) * archive.size - have
     if shutil.disk_usage(folder).free < needed:
-        raise DataError(f"{folder}: {needed / 1e9:.1f} GB must be free there for {name}, half of it for a while only")
+        raise DataError(f"{folder}: {needed / 1e9:.1f} GB must be free there for {name}")
 
     def resume(url: str, output: str, _: Any) -> None:
         for _attempt in range(ATTEMPTS):

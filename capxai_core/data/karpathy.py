@@ -50,12 +50,13 @@ def load_karpathy(annotations: str | Path, images: str | Path) -> list[FileExamp
         name = picture.filename
         captions = []
         for k, sentence in enumerate(picture.sentences):
-            text = " ".join(sentence.tokens) if sentence.tokens is not None else sentence.raw
+            text = " ".join(sentence.tokens or ()) or sentence.raw
             if text is None:
                 raise wrong(annotations, ("images", i, "sentences", k, "raw"), "is missing, and so is 'tokens'")
-            captions.append(tokenize(text))
-            if not captions[-1]:
-                raise wrong(annotations, ("images", i, "sentences", k), "has no word")
+            if words := tokenize(text):
+                captions.append(words)
+        if not captions:
+            raise wrong(annotations, ("images", i), "has no caption with a word")
         if name in examples:
             raise wrong(annotations, ("images", i, "filename"), f"'{name}' stands here a second time")
         examples[name] = FileExample(name, SPLITS[picture.split], tuple(captions), folder / name)

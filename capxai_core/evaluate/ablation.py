@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 
 from capxai_core.data.vocabulary import START
-from capxai_core.evaluate.masking import measured
 from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.statistics import measured
 from capxai_core.models.captioner import Captioner
 
 DELETED = {"is": 1, "are": 2}  # how many words are deleted before each, table IV

@@ -14,18 +14,19 @@ import pandas as pd
 import torch
 from scipy.stats import rankdata
 
-from capxai_core.data.scenes import OBJECT_WORDS, Scene, SceneExample
+from capxai_core.data.scenes import Scene, SceneExample
 from capxai_core.data.scenes.world import PEOPLE
 from capxai_core.data.vocabulary import UNK
 from capxai_core.errors import RequestError
-from capxai_core.evaluate.masking import measured, nothing
 from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.statistics import measured, nothing
+from capxai_core.evaluate.support import object_words
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Unrolled, see_all, word_scores
 
 OBJECT_EDITS, WORD_EDITS = ("removed", "moved", "recoloured"), ("deleted", "unknown")
 STEP = 0.25  # of the picture's width
-NAMES = frozenset(word for words in OBJECT_WORDS.values() for word in words)
+NAMES = object_words("scenes")
 ASKED = ["edit", "names", "sign", "score", "method"]
 
 Scores = dict[tuple[str, str], np.ndarray]  # method and kind of score → (T, causes)
@@ -73,7 +74,7 @@ def causes_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         wide = table.pivot(index=[*ASKED[:4], "image", "position"], columns="method", values=measure)
         for key, part in wide.groupby(level=ASKED[:4]):
             images = part.index.get_level_values("image").to_numpy()
-            for method in part.columns[part.notna().all()]:
+            for method in part.columns[part.notna().any()]:
                 asked = dict(zip(ASKED, (*key, method), strict=True)) | {"measure": measure}
                 found.append(measured(asked | {"against": ""}, part[method], images, seed))
                 found.append(measured(asked | {"against": "uniform"}, part[method], images, seed, part["uniform"]))
@@ -83,10 +84,11 @@ def causes_table(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def agreement(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How M scores of n causes (M, n) agree with the truth (n,): rank correlation, and whether the first is the first.
 
-    Of scores that tie for the first place each may be it.
+    Of scores, or causes, that tie for the first place each may be it.
     """
     first = scores == scores.max(1, keepdims=True)
-    top = (first & (truth == truth.max())).sum(1) / first.sum(1)
+    best = truth == truth.max()
+    top = (first & best).sum(1) / (first.sum(1) * best.sum())
     return correlation(ranks(scores), ranks(truth[None])), top
 
 
@@ -97,9 +99,10 @@ def ranks(x: np.ndarray) -> np.ndarray:
 
 def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pearson's, row by row, of (M, n) and (M, n) or (1, n) → (M,); 0 where one of the two is constant."""
+    varies = (np.ptp(x, 1) > 0) & (np.ptp(y, 1) > 0)  # of a constant, its mean taken off leaves rounding
     x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
     norm = np.sqrt((x**2).sum(1) * (y**2).sum(1))
-    return np.asarray(np.divide((x * y).sum(1), norm, out=np.zeros(len(x)), where=norm > 0))
+    return np.asarray(np.divide((x * y).sum(1), norm, out=np.zeros(len(x)), where=varies & (norm > 0)))
 
 
 def edited(scene: Scene, i: int, edit: str) -> Scene | None:

@@ -10,7 +10,8 @@ tables alone, by the 95 % intervals of their rows:
 - `ordered`: the last row lies above the first, *in direction*; and every step between them rises, *reproduced*.
 
 What does not come out is *not*, and `note` says whether the data contradict it or leave it undecided. Of several rows
-the worst counts and is shown. Where there is nothing to judge, the claim is *not tested*, and `note` says why.
+the worst counts and is shown. Where there is nothing to judge, or too little (less than `FEWEST` images), the claim is
+*not tested*, and `note` says why.
 """
 
 import tomllib
@@ -31,6 +32,7 @@ from capxai_core.models.captioner import DECODERS, Captioner
 
 Where = dict[str, Any]
 VERDICTS = ("not", "in direction", "reproduced")
+FEWEST = 10  # images: of fewer, the bootstrap's intervals exclude what is true much more often than they say
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def ledger(results: Path, profiles: Sequence[str], of: Sequence[Claim] | None = 
 def judge(claim: Claim, read: Read, data: str) -> tuple[str, Reading, str]:
     """Verdict, the row that decided it, and a note. read: the rows that a `where` selects; data: profile/model."""
     rows, number = read(claim.where), claim.number
+    if claim.rule != "near" and (few := [row.images for row in rows if row.images and row.images < FEWEST]):
+        raise Untested(f"{min(few)} images are too few to judge by")
     if isinstance(number, dict):
         number = number.get(data, number.get(data.split("/")[0]))
     if claim.rule == "near" and number is None:

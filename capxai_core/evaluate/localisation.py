@@ -18,7 +18,7 @@ from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, pad
 from capxai_core.data.examples import ObjectAnnotation
 from capxai_core.data.images import fit
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.statistics import mean_interval, paired_difference
+from capxai_core.evaluate.statistics import mean_interval, measured
 from capxai_core.methods.registry import METHODS
 
 THRESHOLDS = tuple(k / 10 for k in range(10))
@@ -104,8 +104,7 @@ def localisation_table(
     found = {tuple(asked.values()): part for asked, part in groups}
     rows = []
     for asked, part in groups:
-        mean = mean_interval(part["mean"], part["image"], seed)
-        rows.append({**asked, "against": "", **mean.row(), "p": None, "covered": _covered(part)})
+        rows.append(measured(asked | {"against": ""}, part["mean"], part["image"], seed) | {"covered": _covered(part)})
         others = {name: (name, asked["resolution"], "+", asked["region"]) for name in against}
         others |= {"negative": (asked["method"], asked["resolution"], "-", asked["region"])}
         for name, key in others.items():
@@ -113,8 +112,8 @@ def localisation_table(
                 continue
             other = found.get(key, part[:0])
             pairs = part.merge(other, on=["image", "position", "other"], suffixes=("", "_other"))
-            apart = paired_difference(pairs["mean"], pairs["mean_other"], pairs["image"], seed)
-            rows.append({**asked, "against": name, **apart.row(), "p": apart.p, "covered": _covered(part)})
+            apart = measured(asked | {"against": name}, pairs["mean"], pairs["image"], seed, pairs["mean_other"])
+            rows.append(apart | {"covered": _covered(part)})
     return pd.DataFrame(rows)
 
 
@@ -162,7 +161,7 @@ def _maps(e: Explained, p: int, size: int, grid: int) -> Iterator[tuple[Key, Ten
 
 
 def _pooled(positive: Tensor, grid: int, pixel_level: bool) -> Tensor:
-    """To (grid, grid): the mean of each cell, or what stood there before a map of the grid was upsampled.
+    """To (grid, grid): the mean of each cell, or nearly what stood there before a map of the grid was upsampled.
 
     Of the positive evidence, as the eye does: pooled with its sign, what alternates in a cell would vanish, and that is
     no matter of resolution.

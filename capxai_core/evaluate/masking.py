@@ -9,13 +9,11 @@ together. The paper tells no share.
 
 from collections.abc import Collection, Sequence
 from itertools import product
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
@@ -23,13 +21,12 @@ from torchvision.transforms.functional import gaussian_blur
 from capxai_core.data.vocabulary import END
 from capxai_core.errors import RequestError
 from capxai_core.evaluate.records import Explained
-from capxai_core.evaluate.statistics import mean_interval, paired_difference
+from capxai_core.evaluate.statistics import Row, measured, nothing
 from capxai_core.models.captioner import Captioner
 from capxai_core.models.explainable import Caption, see_all
 from capxai_core.models.search import beam_search
 
 REGIONS = ("relevant", "opposed", "strongest", "random", "shifted")
-Row = dict[str, Any]
 
 
 def masking_rows(
@@ -145,14 +142,3 @@ def _paint(model: Captioner, x: Tensor, fill: str) -> Tensor:
         side = model.size // model.encoder.grid
         return torch.as_tensor(gaussian_blur(x, 4 * side + 1, float(side)))
     raise RequestError(f"unknown fill {fill!r}: choose white, mean or blur")
-
-
-def measured(asked: Row, values: ArrayLike, images: ArrayLike, seed: int, less: ArrayLike | None = None) -> Row:
-    """A row of a table: what was asked, and the mean of the values, less others row by row, with its interval and p."""
-    interval = mean_interval(values, images, seed) if less is None else paired_difference(values, less, images, seed)
-    return asked | interval.row() | {"p": interval.p}
-
-
-def nothing(columns: Sequence[str]) -> pd.DataFrame:
-    """The table of an empty selection: one row, which says so."""
-    return pd.DataFrame([measured(dict.fromkeys(columns, ""), [], [], 0)])

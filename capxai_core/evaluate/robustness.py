@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from capxai_core.evaluate.masking import nothing
 from capxai_core.evaluate.records import Explained
 from capxai_core.evaluate.sanity import ALIKE, compared, means
+from capxai_core.evaluate.statistics import nothing
 from capxai_core.methods.registry import explain
 from capxai_core.models.captioner import Captioner
 

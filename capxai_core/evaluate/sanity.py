@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from capxai_core.evaluate.causes import correlation, ranks
-from capxai_core.evaluate.masking import cells, covered, first_said, look_again, measured, nothing, ranked
+from capxai_core.evaluate.masking import cells, covered, first_said, look_again, ranked
 from capxai_core.evaluate.records import Explained
+from capxai_core.evaluate.statistics import measured, nothing
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.registry import explain
 from capxai_core.models.captioner import Captioner

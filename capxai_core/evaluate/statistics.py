@@ -5,17 +5,19 @@ often it holds each image (Efron and Tibshirani, An Introduction to the Bootstra
 The same seed and the same number of images give the same draws, whatever is measured on them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from capxai_core.errors import RequestError
 
 Strata = ArrayLike | None
+Row = dict[str, Any]
 CHUNK = 100  # draws at once: bounds the memory
 
 
@@ -101,6 +103,17 @@ def auc_difference(
     return _interval(first.value - second.value, drawn, len(a), k, p)
 
 
+def measured(asked: Row, values: ArrayLike, images: ArrayLike, seed: int, less: ArrayLike | None = None) -> Row:
+    """A row of a table: what was asked, and the mean of the values, less others row by row, with its interval and p."""
+    interval = mean_interval(values, images, seed) if less is None else paired_difference(values, less, images, seed)
+    return asked | interval.row() | {"p": interval.p}
+
+
+def nothing(columns: Sequence[str]) -> pd.DataFrame:
+    """The table of an empty selection: one row, which says so."""
+    return pd.DataFrame([measured(dict.fromkeys(columns, ""), [], [], 0)])
+
+
 class _Pairs:
     """Counts concordant pairs for any weights of the rows, by cumulative sums over the rows in order of score."""
 
@@ -148,18 +161,14 @@ def _rows(images: ArrayLike, *columns: ArrayLike) -> tuple[list[np.ndarray], np.
 
 
 def _resamples(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:
-    drawn = _drawn(images, draws, seed)
-    return (drawn[i : i + CHUNK] for i in range(0, draws, CHUNK))
+    return (drawn(images, draws, seed)[i : i + CHUNK] for i in range(0, draws, CHUNK))
 
 
 @lru_cache(maxsize=16)
-def _drawn(images: int, draws: int, seed: int) -> np.ndarray:
+def drawn(images: int, draws: int, seed: int) -> np.ndarray:
     """(draws, images) how often each image is drawn; kept, since a table asks for the same ones many times."""
     rng = np.random.default_rng(seed)
-    drawn = np.empty((draws, images), np.uint16)
-    for i in range(0, draws, CHUNK):
-        drawn[i : i + CHUNK] = rng.multinomial(images, np.full(images, 1 / images), min(CHUNK, draws - i))
-    return drawn
+    return rng.multinomial(images, np.full(images, 1 / images), draws).astype(np.uint16)
 
 
 def _interval(value: float, drawn: np.ndarray, n: int, images: int, p: float | None = None) -> Interval:

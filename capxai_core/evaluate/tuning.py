@@ -16,7 +16,9 @@ import pandas as pd
 from capxai_core.data.examples import Example
 from capxai_core.data.scenes import CLOTHING_WORDS, SceneExample
 from capxai_core.data.synonyms import COCO, words_of
+from capxai_core.errors import RequestError
 from capxai_core.evaluate.captions import image_scores
+from capxai_core.evaluate.statistics import drawn
 
 BIASED = "shirt"
 DEFAULT = 0.03  # mean |m - 1| of the arms called lrp and frequency
@@ -60,7 +62,7 @@ def clothing_subset(examples: Sequence[Example], clothes: Collection[str]) -> li
 
 
 def is_there(example: Example, word: str) -> bool:
-    """Whether what an object word names is in a picture: by what shows in a drawn scene, else by the references.
+    """Whether what an object word names is in a picture: by what shows in a drawn scene, else by references and boxes.
 
     Of photographs, all words of a category of COCO's stand for each other, as in CHAIR: who says *puppy* is right where
     a reference has *dog*.
@@ -68,7 +70,7 @@ def is_there(example: Example, word: str) -> bool:
     if isinstance(example, SceneExample):
         return example.supports(word)
     same = {word, *chain(*(words for category in COCO if word in (words := words_of(category))))}
-    return any(map(example.supports, same))
+    return any(map(example.supports, same)) or any(word in o.words for o in example.objects)
 
 
 def tuning_rows(
@@ -117,20 +119,23 @@ def tuning_table(rows: pd.DataFrame, seed: int = 0, draws: int = 2000) -> pd.Dat
     """Table III with intervals: each measure of each arm, and how it differs from the others of `MAIN`.
 
     rows: those of `tuning_rows` on the same images, with the columns arm and seed. Bootstrap over images and seeds at
-    once, the same draws for all arms, so that differences are paired. Columns: measure, arm, against, value, low, high,
-    n, images, seeds, note.
+    once, the same draws for all arms, so that differences are paired; over a few seeds that differ much, intervals are
+    too narrow. `RequestError` where images differ. Columns: measure, arm, against, value, low, high, n, images, seeds,
+    note.
     """
+    if len({frozenset(of["image"]) for _, of in rows.groupby(["arm", "seed"])}) > 1:
+        raise RequestError("every arm and seed must be judged on the same images")
     found = []
     arms = list(dict.fromkeys(rows["arm"]))
     others = ["", *(arm for arm in MAIN if arm in arms)]
     for measure, (over, under, times) in MEASURES.items():
         if over not in rows:
             continue
-        drawn = {arm: _draws(rows[rows["arm"] == arm], over, under, times, seed, draws) for arm in arms}
+        samples = {arm: _draws(rows[rows["arm"] == arm], over, under, times, seed, draws) for arm in arms}
         for arm, other in ((arm, other) for arm in arms for other in others if arm != other):
-            part, (value, sample) = rows[rows["arm"] == arm], drawn[arm]
+            part, (value, sample) = rows[rows["arm"] == arm], samples[arm]
             if other:
-                value, sample = value - drawn[other][0], sample - drawn[other][1]
+                value, sample = value - samples[other][0], sample - samples[other][1]
             valid = sample[np.isfinite(sample)]
             ends: list[float | None] = np.percentile(valid, (2.5, 97.5)).tolist() if len(valid) else [None, None]
             row: dict[str, Any] = {"measure": measure, "arm": arm, "against": other}
@@ -176,8 +181,7 @@ def _draws(
     base = part.pivot(index="image", columns="seed", values=under).sort_index().to_numpy(float) if under else None
     base = np.ones_like(wide) if base is None else base
     images, seeds = wide.shape
-    rng = np.random.default_rng(seed)
-    w = rng.multinomial(images, np.full(images, 1 / images), draws).astype(float)
+    w = drawn(images, draws, seed).astype(float)
     u = np.random.default_rng([seed, 1]).multinomial(seeds, np.full(seeds, 1 / seeds), draws).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = times * float(np.divide(wide.sum(), base.sum()))

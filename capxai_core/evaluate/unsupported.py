@@ -50,7 +50,7 @@ def word_rows(e: Explained, object_words: Collection[str]) -> list[dict[str, Any
     explained); words_before: `<start>` apart.
     """
     said, logits, shares = e.caption, dict[int, float](), dict[int, float]()
-    for x in e.explanations.values():
+    for x in reversed([*e.explanations.values()]):  # of several by LRP the first counts
         logits |= zip(x.positions, x.logits.tolist(), strict=True)
         shares |= {} if x.pixel_share is None else zip(x.positions, x.pixel_share.tolist(), strict=True)
     beta = [np.nan] * len(said.words) if said.beta is None else said.beta.tolist()

@@ -21,7 +21,7 @@ from capxai_core.models.device import at_once, channels_last
 from capxai_core.models.explainable import check_still
 
 PASSED = (nn.Identity, nn.Dropout, nn.Dropout2d)
-RELUS = (F.relu, torch.relu, "relu", "relu_")
+RELUS = (F.relu, torch.relu, torch.relu_, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
@@ -41,23 +41,33 @@ def trace(encoder: nn.Module) -> fx.Graph:
             "need that, the others do not"
         ) from None
     graph.owning_module = root  # type: ignore[assignment]  # any module will do
+    for node in graph.nodes:  # hands its input on itself, not a copy: a change in place of either is one of both
+        if isinstance(layer_of(node), PASSED):
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            graph.erase_node(node)
     for node in graph.nodes:  # a graph knows no change in place: what reads the input later would see it as it was
-        if _in_place(node, root) and any(user > node for of in node.all_input_nodes[:1] for user in of.users):
+        if _in_place(node) and any(user > node for of in node.all_input_nodes[:1] for user in of.users):
             raise ModelError(f"'{node.name}' of the encoder changes its input, which is read again: write x = layer(x)")
     graph.eliminate_dead_code()
     return graph
 
 
-def _in_place(node: fx.Node, root: nn.Module) -> bool:
-    if node.op == "call_module":
-        return bool(getattr(root.get_submodule(str(node.target)), "inplace", False))
+def layer_of(node: fx.Node) -> nn.Module | None:
+    """The layer that a node of a graph calls, if it calls one."""
+    root = node.graph.owning_module
+    return root.get_submodule(str(node.target)) if root is not None and node.op == "call_module" else None
+
+
+def _in_place(node: fx.Node) -> bool:
+    if layer := layer_of(node):
+        return bool(getattr(layer, "inplace", False))
     name = str(getattr(node.target, "__name__", node.target))
     return name.endswith("_") or node.target is operator.iadd or bool(node.kwargs.get("inplace"))
 
 
-def is_relu(node: fx.Node, module: nn.Module | None) -> bool:
+def is_relu(node: fx.Node) -> bool:
     """Whether a node of a graph is a ReLU: a layer, a function or a method."""
-    return isinstance(module, nn.ReLU) if node.op == "call_module" else node.target in RELUS
+    return isinstance(layer_of(node), nn.ReLU) if node.op == "call_module" else node.target in RELUS
 
 
 class Reading(NamedTuple):
@@ -85,8 +95,6 @@ class ConvolutionLRP(fx.Interpreter):
 
         `ModelError` names the first layer for which there is no rule.
         """
-        if rule.box and bounds is None:
-            raise ModelError("the z^B-rule needs the bounds of the encoder's input values")
         graph: Any = trace(encoder)
         super().__init__(graph.owning_module, graph=graph)
         self.extra_traceback = False
@@ -142,14 +150,14 @@ class ConvolutionLRP(fx.Interpreter):
         if n.op in ("placeholder", "output"):
             return super().run_node(n)
         x, *others = [self.env[node] for node in n.all_input_nodes] or [None]
-        module = self._module(n)
+        module = layer_of(n)
         if isinstance(module, nn.Conv2d):
             return self._convolution(n, module, x)
         if self.rule.box and x is not None and x.path is self.inputs[0]:
             raise ModelError("the z^B-rule needs an encoder whose pixels enter convolutions")
-        if n in self.merged or isinstance(module, PASSED):
+        if n in self.merged:
             return x
-        if is_relu(n, module):
+        if is_relu(n):
             return Reading(x.value.relu(), x.path * (x.value > 0))
         if isinstance(module, nn.MaxPool2d):
             return _max_pool(x, module, self.lossless is not None)
@@ -169,7 +177,7 @@ class ConvolutionLRP(fx.Interpreter):
             self.lossless = self.lossless and _conserves(seen, negative is None, layer, z, weight, bias, rectified)
             return Reading(z, z)
         share, bias = channels_last(z), bias.view(-1, 1, 1)
-        weight = channels_last(weight.to(rule.dtype or weight.dtype))
+        weight = channels_last(weight.to(torch.bfloat16 if rule.bfloat16 else weight.dtype))
 
         def forward(x: Tensor, above: Tensor, below: Tensor) -> Tensor:
             """Inputs above zero by the one, those below by the other weights."""
@@ -182,7 +190,8 @@ class ConvolutionLRP(fx.Interpreter):
         box, more = rule.box and path is self.inputs[0], rule.gamma
         if box:
             _, low, high = (channels_last(values.to(weight)) for values in self.inputs)
-            y = forward(path, weight, weight) - _conv(low, layer, plus) - _conv(high, layer, minus)
+            pixels = channels_last(path.to(weight))  # equal sums subtracted would leave rounding where nothing is left
+            y = _conv(pixels - low, layer, plus) + _conv(pixels - high, layer, minus)
             parts: list[tuple[float, Tensor, Tensor | None]] = [(1.0, y, None)]
         elif more is not None:
             parts = [(1.0, forward(path, weight + more * plus, weight + more * minus), bias + more * up)]
@@ -207,7 +216,7 @@ class ConvolutionLRP(fx.Interpreter):
             raise ModelError("no LRP rule for a convolution whose padding is not a number of zeros")
         weight, users = layer.weight, list(n.users)
         bias = layer.bias if layer.bias is not None else weight.new_zeros(len(weight))
-        norm = self._module(users[0]) if len(users) == 1 else None
+        norm = layer_of(users[0]) if len(users) == 1 else None
         if isinstance(norm, nn.BatchNorm2d):
             if norm.running_mean is None or norm.running_var is None:
                 raise ModelError("no LRP rule for batch normalisation without running statistics")
@@ -216,12 +225,9 @@ class ConvolutionLRP(fx.Interpreter):
             bias = bias if norm.bias is None else bias + norm.bias
             self.merged |= {*users}
             users = list(users[0].users)
-        rectified = len(users) == 1 and is_relu(users[0], self._module(users[0]))
+        rectified = len(users) == 1 and is_relu(users[0])
         self.merged |= {*users} if rectified else set()
         return weight.detach(), bias.detach(), rectified
-
-    def _module(self, n: fx.Node) -> nn.Module | None:
-        return self.fetch_attr(str(n.target)) if n.op == "call_module" else None
 
 
 def _max_pool(x: Reading, layer: nn.MaxPool2d, pathless: bool) -> Reading:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from capxai_core.errors import RequestError
@@ -47,11 +46,6 @@ class Options:
             raise RequestError(f"alpha must be at least 1 (beta is alpha - 1), not {self.alpha}")
         if self.gamma is not None and not (self.gamma >= 0 and self.alpha == 1):
             raise RequestError("gamma must be 0 or more, and replaces alpha: give one of the two")
-
-    @property
-    def dtype(self) -> torch.dtype | None:
-        """Of the sweep's products, None standing for the picture's; the encoder's output is always computed in that."""
-        return torch.bfloat16 if self.bfloat16 else None
 
     def less(self, model: Explainable) -> tuple[Tensor, Tensor] | None:
         """Row and bias of the output layer whose score the explanation starts below; see `word_scores`."""

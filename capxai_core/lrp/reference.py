@@ -281,7 +281,7 @@ def box_rule(layer: nn.Conv2d, x: Tensor, relevance: Tensor, low: Tensor, high: 
     """z^B-rule: x_i w_ij counts from the value, low or high, that would speak most against output j."""
     w, (patches, lows, highs) = layer.weight.flatten(1), (unfold(t) for t in (x, low, high))
     w_plus, w_minus = w.clamp(min=0), w.clamp(max=0)
-    y = w @ patches - w_plus @ lows - w_minus @ highs
+    y = w_plus @ (patches - lows) + w_minus @ (patches - highs)
     shares = torch.where(y > 0, relevance.flatten(1) / y, 0.0)
     return fold(patches * (w.T @ shares) - lows * (w_plus.T @ shares) - highs * (w_minus.T @ shares), x)
 

@@ -16,11 +16,10 @@ from capxai_core.models.explainable import Explainable, derivatives, word_scores
 
 @dataclass(frozen=True)
 class Relevance:
-    """Relevance of T explained words: pixels (T, 3, H, W), preceding tokens (T, N), scores (T,), and the account."""
+    """Relevance of T explained words: pixels (T, 3, H, W), preceding tokens (T, N), and the account."""
 
     pixels: Tensor
     words: Tensor
-    logits: Tensor
     budget: Budget
 
 
@@ -38,24 +37,11 @@ def relevance(
     `ModelError` where the encoder has a layer without a rule, or the account does not close.
     """
     convolutions = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model, options))
-    with torch.enable_grad():
-        a = convolutions.a.detach().requires_grad_()
-        embedded = model.embed(token_ids).requires_grad_()
-        rules = LRP(a, options.epsilon, options.share_bias)
-        run = model.unroll(a, embedded, rules)
-        logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
-        g_a, g_words, biases, stabiliser = derivatives(logits, [a, embedded, rules.bias, rules.stabiliser])
-    pixels, kept = convolutions.relevance(g_a[:, 0])
-    words = (g_words * embedded).sum(-1)[:, 0].detach()
-    logits = logits.detach()
-    biases, stabiliser = biases + kept["biases"], stabiliser + kept["stabiliser"]
-    budget = Budget(logits, pixels.flatten(1).sum(1), words.sum(1), biases, stabiliser, kept["blocked"])
-    if not (budget.residual <= 0.02).all():  # NaN is no account either
-        raise ModelError(
-            f"{model.name}: the relevance of a word does not add up to its score. Every operation of unroll() that "
-            "carries evidence must be one of the operations it is given"
-        )
-    return Relevance(pixels, words, logits, budget)
+    g, words, budget = _decoder(model, convolutions.a, token_ids, positions, options)
+    pixels, kept = convolutions.relevance(g)
+    biases, stabiliser = budget.biases + kept["biases"], budget.stabiliser + kept["stabiliser"]
+    budget = Budget(budget.logit, pixels.flatten(1).sum(1), budget.words, biases, stabiliser, kept["blocked"])
+    return Relevance(pixels, words, _closed(budget, f"in the encoder of {model.name}"))
 
 
 def mean_relevance(
@@ -70,14 +56,34 @@ def mean_relevance(
     Arguments as for `relevance`. LRP is linear in the relevance it starts from: where it all passes on, the sum is that
     of the encoder's output, elsewhere one adjoint pass tells how much of each unit's arrives.
     """
-    seen, reach = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model, options)).reach()
+    a, reach = ConvolutionLRP(model.encoder, model.normalise(image), options, bounds(model, options)).reach()
+    g, _, arrived = _decoder(model, a, token_ids, positions, options)
+    return (g * reach).flatten(1).sum(1) / model.size**2, arrived.logit
+
+
+def _decoder(
+    model: Explainable, a: Tensor, token_ids: Sequence[int], positions: Sequence[int], options: Options
+) -> tuple[Tensor, Tensor, Budget]:
+    """G at the encoder's output (T, C, h, w), the words' relevance (T, N), and the account; `pixels`: what A got."""
     with torch.enable_grad():
-        a = seen.requires_grad_()
+        a, embedded = a.detach().requires_grad_(), model.embed(token_ids).requires_grad_()
         rules = LRP(a, options.epsilon, options.share_bias)
-        run = model.unroll(a, model.embed(token_ids), rules)
+        run = model.unroll(a, embedded, rules)
         logits = word_scores(model, run, token_ids, positions, rules, options.less(model))[0]
-        (g_a,) = derivatives(logits, [a])
-    return (g_a[:, 0] * reach).flatten(1).sum(1) / model.size**2, logits.detach()
+        g_a, g_words, biases, stabiliser = derivatives(logits, [a, embedded, rules.bias, rules.stabiliser])
+    g, words, logits = g_a[:, 0], (g_words * embedded).sum(-1)[:, 0].detach(), logits.detach()
+    reached = (g * a.detach()).flatten(1).sum(1)
+    budget = Budget(logits, reached, words.sum(1), biases, stabiliser, torch.zeros_like(logits))
+    why = (
+        f"in {model.name}: every operation of unroll() that carries evidence must be one of the operations it is given"
+    )
+    return g, words, _closed(budget, why)
+
+
+def _closed(budget: Budget, where: str) -> Budget:
+    if not (budget.residual <= 0.02).all():  # NaN is no account either
+        raise ModelError(f"the relevance of a word does not add up to its score {where}")
+    return budget
 
 
 def bounds(model: Explainable, options: Options) -> tuple[Tensor, Tensor] | None:

@@ -60,9 +60,9 @@ class LRP(Ops):
         """ε-rule with weights 1/L."""
         return self.epsilon_rule(x.mean(1))
 
-    def mix(self, attention: Tensor, v: Tensor, beta: Tensor, s: Tensor) -> Tensor:
-        """ε-rule on eq. (12), α and β being the weights of a linear combination."""
-        return self.epsilon_rule(super().mix(attention.detach(), v, beta.detach(), s))
+    def mix(self, weights: Tensor, v: Tensor, beta: Tensor, s: Tensor) -> Tensor:
+        """ε-rule on eq. (12), a linear combination whose weights get no relevance."""
+        return self.epsilon_rule(super().mix(weights.detach(), v, beta.detach(), s))
 
     def gate(self, gate: Tensor, x: Tensor) -> Tensor:
         """Gates get no relevance: the signal takes it all."""

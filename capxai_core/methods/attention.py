@@ -32,4 +32,4 @@ class AttentionMap(Method):
         if run.beta is not None:
             weights = weights * (1 - run.beta[0, chosen]).unsqueeze(1)
         maps = weights.unflatten(1, a.shape[-2:])
-        return Explanation(self.name, caption, positions, upsample(maps, model.size), None, logits, signed=self.signed)
+        return self.answer(caption, positions, upsample(maps, model.size), None, logits)

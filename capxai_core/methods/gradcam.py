@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.registry import Method, columns, upsample
+from capxai_core.methods.registry import Method, upsample
 from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
 
 
@@ -31,6 +31,4 @@ class GradCAM(Method):
             g_a, g_words = derivatives(logits, [a, embedded])
         weights = g_a[:, 0].sum((-2, -1))
         maps = torch.einsum("tc,chw->thw", weights, a[0].detach()).relu()
-        words = g_words[:, 0].sum(-1)[:, : columns(caption, positions)]
-        image_map = upsample(maps, model.size)
-        return Explanation(self.name, caption, positions, image_map, words, logits.detach(), signed=self.signed)
+        return self.answer(caption, positions, upsample(maps, model.size), g_words[:, 0].sum(-1), logits.detach())

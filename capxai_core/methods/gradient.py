@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.registry import Method, columns
+from capxai_core.methods.registry import Method
 from capxai_core.models.device import at_once
 from capxai_core.models.explainable import Caption, Explainable, derivatives, word_scores
 
@@ -16,7 +16,7 @@ CHUNK = 2  # words whose gradients pass the encoder together: more leave the pro
 
 @dataclass(frozen=True)
 class Gradients:
-    """x (1, 3, H, W) with pixels (T, 3, H, W); embedded (1, N, d) with words (T, N, d); a (1, C, h, w), and logits."""
+    """x (1, 3, H, W) with pixels (T, 3, H, W); embedded (1, N, d) with words (T, N, d); logits (T,)."""
 
     x: Tensor
     pixels: Tensor
@@ -63,8 +63,7 @@ class Gradient(Method):
 
     def of(self, g: Gradients, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """The answer from gradients that are there already."""
-        words = g.words.sum(-1)[:, : columns(caption, positions)]
-        return Explanation(self.name, caption, positions, g.pixels.sum(1), words, g.logits, signed=self.signed)
+        return self.answer(caption, positions, g.pixels.sum(1), g.words.sum(-1), g.logits)
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,4 @@ class GradientTimesInput(Gradient):
 
     def of(self, g: Gradients, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """The answer from gradients that are there already."""
-        words = (g.words * g.embedded).sum(-1)[:, : columns(caption, positions)]
-        pixels = (g.pixels * g.x).sum(1)
-        return Explanation(self.name, caption, positions, pixels, words, g.logits, signed=self.signed)
+        return self.answer(caption, positions, (g.pixels * g.x).sum(1), (g.words * g.embedded).sum(-1), g.logits)

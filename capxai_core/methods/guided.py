@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from capxai_core.errors import ModelError
 from capxai_core.lrp.convolutions import is_relu, trace
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradcam import GradCAM
@@ -19,11 +20,13 @@ class GuidedEncoder(fx.Interpreter):
     def __init__(self, encoder: nn.Module) -> None:
         graph: Any = trace(encoder)
         super().__init__(graph.owning_module, graph=graph)
+        if not any(map(is_relu, graph.nodes)):
+            raise ModelError("the guided methods need an encoder with ReLUs; without, they are the plain gradient")
 
     def run_node(self, n: fx.Node) -> Any:
         """As it is, ReLUs apart."""
-        if is_relu(n, self.fetch_attr(str(n.target)) if n.op == "call_module" else None):
-            on: Tensor = self.fetch_args_kwargs_from_env(n)[0][0].relu()
+        if is_relu(n):
+            on: Tensor = self.env[n.all_input_nodes[0]].relu()
             if on.requires_grad:
                 on.register_hook(lambda g: g.clamp(min=0))
             return on

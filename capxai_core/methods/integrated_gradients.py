@@ -10,7 +10,7 @@ from torch import Tensor
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
 from capxai_core.methods.gradient import gradients
-from capxai_core.methods.registry import Method, columns
+from capxai_core.methods.registry import Method
 from capxai_core.models.explainable import Caption, Explainable, see_all, word_scores
 
 
@@ -45,5 +45,4 @@ class IntegratedGradients(Method):
         with torch.no_grad():
             run = model.unroll(model.encoder(x), embedded)
             logits = word_scores(model, run, caption.token_ids, positions)[0]
-        shown = words[:, : columns(caption, positions)]
-        return Explanation(self.name, caption, positions, pixels, shown, logits, signed=self.signed)
+        return self.answer(caption, positions, pixels, words, logits)

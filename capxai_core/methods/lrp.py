@@ -1,7 +1,7 @@
 """Layer-wise relevance propagation through the whole captioner, the paper's method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from capxai_core.lrp import relevance as lrp
 from capxai_core.lrp.options import Options
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.registry import Method, check_asked, columns, find_method, find_positions
+from capxai_core.methods.registry import Method, check_asked, find_method, find_positions
 from capxai_core.models.explainable import Caption, Explainable
 
 
@@ -24,9 +24,8 @@ class LayerwiseRelevance(Options, Method):
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """All words by one batched backward pass."""
         found = lrp.relevance(model, image, caption.token_ids, positions, self)
-        words = found.words[:, : columns(caption, positions)]
-        pixels = found.pixels.sum(1)
-        return Explanation(self.name, caption, positions, pixels, words, found.logits, self.signed, found.budget)
+        told = self.answer(caption, positions, found.pixels.sum(1), found.words, found.budget.logit)
+        return replace(told, budget=found.budget)
 
 
 def mean_relevance(
@@ -37,7 +36,7 @@ def mean_relevance(
     Arguments as for `explain`; equal to `explain(...).image.mean((1, 2))` (in float32 with `bfloat16`
     too, where nothing is lost on the way).
     """
-    check_asked(model, image)
+    check_asked(model, image, caption)
     chosen = find_method("lrp", **options)
     assert isinstance(chosen, Options)
     return lrp.mean_relevance(model, image, caption.token_ids, find_positions(caption, words), chosen)[0].cpu()

@@ -9,7 +9,7 @@ from torch import Tensor
 from capxai_core.data.vocabulary import UNK
 from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
-from capxai_core.methods.registry import Method, columns, upsample
+from capxai_core.methods.registry import Method, upsample
 from capxai_core.models.device import at_once
 from capxai_core.models.explainable import BATCH, Caption, Explainable, see_all, word_scores
 
@@ -37,24 +37,24 @@ class Occlusion(Method):
         ids, x, embedded = caption.token_ids, model.normalise(image), model.embed(caption.token_ids)
         a = see_all(model, x, self.bfloat16)
         logits = word_scores(model, model.unroll(a, embedded), ids, positions)[0]
-        rows, columns_ = a.shape[-2:]
-        cells, drops = torch.cartesian_prod(torch.arange(rows), torch.arange(columns_)), []
+        rows, columns = a.shape[-2:]
+        cells, drops = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)), []
         for part in cells.split(at_once(x, BATCH)):
             hidden = x.repeat(len(part), 1, 1, 1)
             for k, (row, column) in enumerate(part.tolist()):
-                down, across = self._reach(row, rows, x.shape[-2]), self._reach(column, columns_, x.shape[-1])
+                down, across = self._reach(row, rows, x.shape[-2]), self._reach(column, columns, x.shape[-1])
                 hidden[k, :, down, across] = 0
             run = model.unroll(see_all(model, hidden, self.bfloat16), embedded.expand(len(part), -1, -1))
             drops.append(logits - word_scores(model, run, ids, positions))
         maps = torch.cat(drops).T.unflatten(1, (rows, -1))
-        n = columns(caption, positions)
+        n = embedded.shape[1]
         unknown = embedded.repeat(n, 1, 1)
         unknown[torch.arange(n), torch.arange(n)] = model.embedding.weight[UNK]
         run = model.unroll(a.expand(n, -1, -1, -1), unknown)
         words = (logits - word_scores(model, run, ids, positions)).T
         later = torch.arange(n) > torch.tensor(positions).unsqueeze(1)
         words = words.masked_fill(later.to(words.device), 0)  # not even to rounding
-        return Explanation(self.name, caption, positions, upsample(maps, model.size), words, logits, signed=self.signed)
+        return self.answer(caption, positions, upsample(maps, model.size), words, logits)
 
     def _reach(self, position: int, positions: int, pixels: int) -> slice:
         """The pixels, along one side, of the window around a position of the grid."""

@@ -4,6 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -29,11 +30,19 @@ class Method(ABC):
     reference: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        METHODS[cls.name] = cls()
+        if "name" in vars(cls):
+            METHODS[cls.name] = cls()
 
     @abstractmethod
     def __call__(self, model: Explainable, image: Tensor, caption: Caption, positions: tuple[int, ...]) -> Explanation:
         """Explain the words at `positions` of a caption of one picture (3, H, W) in [0, 1]."""
+
+    def answer(
+        self, caption: Caption, positions: tuple[int, ...], image: Tensor, words: Tensor | None, logits: Tensor
+    ) -> Explanation:
+        """words: of `<start>` and the whole caption, of which those are kept that can precede an explained word."""
+        words = None if words is None else words[:, : max(len(caption.words), max(positions) + 1)]
+        return Explanation(self.name, caption, positions, image, words, logits, self.signed)
 
 
 def explain(
@@ -52,27 +61,36 @@ def explain(
     options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position,
     `ModelError` for a model in training mode.
     """
-    check_asked(model, image)
+    check_asked(model, image, caption)
     chosen = find_method(method, **options)
     return chosen(model, image, caption, find_positions(caption, words, include_end)).cpu()
 
 
-def check_asked(model: Explainable, image: Tensor) -> None:
-    """`ModelError` where a model is in training mode, `RequestError` where an image is none."""
-    for module in (model, model.encoder):
-        check_still(module)
+def check_asked(model: Explainable, image: Tensor, caption: Caption) -> None:
+    """`ModelError` for a model in training mode, `RequestError` for no image or for another model's caption."""
+    check_still(model)
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
         what = f"{tuple(image.shape)} of {image.dtype}"
         raise RequestError(f"an image is a tensor (3, H, W) of numbers in [0, 1], not {what}; load_image() makes one")
+    if not (image.numel() and bool(((image >= 0) & (image <= 1)).all())):  # nor is NaN
+        raise RequestError(
+            f"an image is a tensor (3, H, W) of numbers in [0, 1]; this one, {tuple(image.shape)}, is not"
+        )
+    if not isinstance(caption, Caption) or tuple(model.vocabulary.encode(caption.words)) != caption.token_ids:
+        raise RequestError(f"'{caption}' is not as {model.name} reads it: make it model.read(image, '{caption}')")
 
 
 def find_positions(caption: Caption, words: Sequence[int] | None, include_end: bool = False) -> tuple[int, ...]:
     """The positions asked for, all by default; `RequestError` for one that does not exist."""
     n = len(caption.words)
-    positions = tuple(range(n)) if words is None else tuple(words)
+    try:
+        positions = tuple(range(n) if words is None else map(index, words))
+    except TypeError:
+        raise RequestError(f"words are positions in the caption, such as [0, 2], not {words!r}") from None
     for p in positions:
         if not 0 <= p < n:
-            raise RequestError(f"word position {p} does not exist: the caption '{caption}' has positions 0 to {n - 1}")
+            has = f"positions 0 to {n - 1} (include_end explains its end, too)" if n else "no words"
+            raise RequestError(f"word position {p} does not exist: the caption '{caption}' has {has}")
     if include_end or n == 0:
         positions += (n,)
     if not positions:
@@ -88,7 +106,7 @@ def find_method(name: str, **options: Any) -> Method:
     for option in options:
         if option not in known:
             raise RequestError(f"method '{name}' has no option '{option}'; it has: {', '.join(known) or 'none'}")
-    return dataclasses.replace(METHODS[name], **options)
+    return type(METHODS[name])(**options)
 
 
 def explain_batch(
@@ -98,11 +116,6 @@ def explain_batch(
     if len(images) != len(captions):
         raise RequestError(f"{len(images)} images but {len(captions)} captions")
     return [explain(model, image, c, method, **options) for image, c in zip(images, captions, strict=True)]
-
-
-def columns(caption: Caption, positions: Sequence[int]) -> int:
-    """How many tokens can precede a word: `<start>` and all words but the last, or all where `<end>` is explained."""
-    return max(len(caption.words), max(positions) + 1)
 
 
 def upsample(maps: Tensor, size: int) -> Tensor:

@@ -34,7 +34,7 @@ class Step:
 
 
 class Attention(nn.Module):
-    """Eq. (6), (7), (9), (10): attention over L positions and the sentinel."""
+    """Eq. (6) and (9): scores of L positions and of the sentinel, before the softmaxes of eq. (7) and (10)."""
 
     def __init__(self, d: int, k: int) -> None:
         super().__init__()

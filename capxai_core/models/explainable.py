@@ -121,7 +121,7 @@ class Explainable(nn.Module, ABC):
 
 def check_still(module: nn.Module) -> None:
     """`ModelError` for a module in training mode: it would learn, or forget at random, while it is read."""
-    if module.training:
+    if any(part.training for part in module.modules()):
         raise ModelError("the model is in training mode, in which looking changes it: call model.eval() first")
 
 
@@ -164,4 +164,6 @@ def output_layer(model: Explainable) -> tuple[Tensor, Tensor]:
 def derivatives(scores: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The derivative of each of T scores by each input, (T, *input.shape), in one batched backward pass."""
     eye = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-    return torch.autograd.grad(scores, list(inputs), eye, is_grads_batched=True, materialize_grads=True)
+    found = torch.autograd.grad(scores, list(inputs), eye, is_grads_batched=True, materialize_grads=True)
+    # of an input that no score depends on torch gives one zero for all
+    return tuple(g.expand(len(scores), *x.shape) for g, x in zip(found, inputs, strict=True))

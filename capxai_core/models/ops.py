@@ -31,9 +31,9 @@ class Ops:
         """(n, L, C) → (n, C): mean over positions."""
         return x.mean(1)
 
-    def mix(self, attention: Tensor, v: Tensor, beta: Tensor, s: Tensor) -> Tensor:
-        """Eq. (12): (n, m, L) weights of v (n, L, d) and (n, m, 1) weight of s (n, m, d) → (n, m, d)."""
-        return attention @ v + beta * s
+    def mix(self, weights: Tensor, v: Tensor, beta: Tensor, s: Tensor) -> Tensor:
+        """Eq. (12): (n, m, L) weights (1 - β) α of v (n, L, d), and (n, m, 1) β of s (n, m, d) → (n, m, d)."""
+        return weights @ v + beta * s
 
     def gate(self, gate: Tensor, x: Tensor) -> Tensor:
         """A signal x let through by a gate in (0, 1), elementwise."""

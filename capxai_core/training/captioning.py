@@ -18,12 +18,12 @@ from torch.utils.data import DataLoader
 
 from capxai_core.data.examples import Example
 from capxai_core.data.vocabulary import END, PAD, START, Vocabulary
-from capxai_core.errors import DataError
+from capxai_core.errors import DataError, ModelError
 from capxai_core.evaluate.captions import cider
 from capxai_core.files import atomic
 from capxai_core.models.captioner import DECODERS, Captioner, save_captioner
 from capxai_core.models.decoder import Decoder
-from capxai_core.models.device import has_bfloat16
+from capxai_core.models.device import faster_in_bfloat16
 from capxai_core.models.encoder import Encoder
 from capxai_core.models.search import MAX_WORDS, beam_search
 from capxai_core.training.card import fingerprint, write_card
@@ -219,7 +219,7 @@ def train_captioner(
     trainer = quiet_trainer(
         accelerator=device.type,
         devices=1,
-        precision="bf16-mixed" if has_bfloat16(device) else "32-true",
+        precision="bf16-mixed" if faster_in_bfloat16(device) else "32-true",
         # A processor adds in one order anyhow; a GPU must be told to, for a resumed run to repeat an unbroken one.
         deterministic=None if device.type == "cpu" else "warn",
         max_epochs=recipe.epochs,
@@ -232,6 +232,8 @@ def train_captioner(
     path = folder / "captioner.safetensors"
     if (folder / UNFINISHED).is_file():
         (folder / UNFINISHED).replace(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: is gone, though its training has ended; to train anew delete {folder / 'last.ckpt'}")
     best = max(module.history, key=lambda row: row["cider"])
     facts = {
         "validation CIDEr-D": f"{best['cider']:.3f} ({len(judged)} images, beam {recipe.beam_size}, chosen on these)",

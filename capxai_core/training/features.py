@@ -15,7 +15,7 @@ from torch import Tensor
 
 from capxai_core.data.examples import Example
 from capxai_core.files import read_facts, write_facts
-from capxai_core.models.device import at_once, has_bfloat16
+from capxai_core.models.device import at_once, faster_in_bfloat16
 from capxai_core.models.encoder import Encoder
 
 BATCH = 16
@@ -49,8 +49,9 @@ class FeatureCache:
 
     def _fill(self, device: torch.device) -> None:
         counter, path, done = self.folder / "done.json", self.folder / "features.npy", 0
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: nothing is done
-            done = int(read_facts(counter)["images"]) if path.is_file() else 0
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, EOFError):  # nothing is done, or whole
+            np.load(path, mmap_mode="r")  # "r+" would fill up with zeros what was cut off
+            done = int(read_facts(counter)["images"])
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
         home = next(self.encoder.parameters()).device
         encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -61,7 +62,7 @@ class FeatureCache:
                 images = list(decoding.map(lambda e: e.image(), self.examples[start : start + n]))
                 batch = torch.cat([encoder.normalise(image) for image in images])
                 batch = (batch.flip(3) if self.mirrored else batch).contiguous(memory_format=torch.channels_last)
-                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=faster_in_bfloat16(device)):
                     a = encoder(batch)
                 store[start : start + len(images)] = a.to("cpu", torch.float16).numpy()
                 if (start // n) % 8 == 7 or start + n >= len(self.examples):

@@ -14,24 +14,22 @@ def read_history(checkpoint: Path, identity: dict[str, str], again: bool = False
     """What an interrupted run did so far, nothing where there is no checkpoint.
 
     `ModelError` where the file cannot be read, or belongs to a run with another model, data, encoder, recipe or
-    weighting (of what the loss is made: weights, reward, start); that is deleted `again`.
+    weighting (of what the loss is made: weights, reward, start); such a file is deleted `again`.
     """
     if not checkpoint.is_file():
         return []
+    history: list[dict[str, float]] = []
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["capxai"]
         history, other = list(saved["history"]), dict(saved["identity"])
+        wrong = next((f"was made with another {name}" for name, of in identity.items() if other.get(name) != of), "")
     except Exception as error:
-        kind = type(error).__name__
-        raise ModelError(f"{checkpoint}: cannot be resumed from ({kind}); delete it to train from the start") from None
-    for what, value in identity.items():
-        if other.get(what) != value:
-            if not again:
-                told = "train into another folder (--out), or delete it with --again"
-                raise ModelError(f"{checkpoint}: was made with another {what}; {told}")
-            checkpoint.unlink()
-            return []
-    return history
+        wrong = f"cannot be resumed from ({type(error).__name__})"
+    if wrong and not again:
+        raise ModelError(f"{checkpoint}: {wrong}; train into another folder (--out), or delete it with --again")
+    if wrong:
+        checkpoint.unlink()
+    return [] if wrong else history
 
 
 def finished(history: Sequence[dict[str, float]], recipe: Recipe) -> bool:

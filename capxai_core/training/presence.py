@@ -16,7 +16,7 @@ from capxai_core.data.scenes import PRESENCE, Scene, load_scenes
 from capxai_core.data.scenes.world import PEOPLE, verb_of
 from capxai_core.files import atomic
 from capxai_core.models.captioner import save_encoder
-from capxai_core.models.device import has_bfloat16
+from capxai_core.models.device import faster_in_bfloat16
 from capxai_core.models.encoder import MEAN, SCENES_BLOCKS, STD, Encoder
 from capxai_core.training.captioning import fit, quiet_trainer
 from capxai_core.training.card import write_card
@@ -41,7 +41,7 @@ class PresenceTraining(L.LightningModule):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 pictures (n, 3, size, size) → logits (n, labels) and (n, labels, grid, grid)."""
         x = (images.float() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(torch.device("cpu"))):
+        with torch.autocast("cpu", torch.bfloat16, enabled=faster_in_bfloat16(torch.device("cpu"))):
             a = self.encoder(x.contiguous(memory_format=torch.channels_last))
             pooled = torch.cat([a.amax((-2, -1)), a.mean((-2, -1))], dim=1)
             return self.whole(pooled).float(), self.each(a).float()
