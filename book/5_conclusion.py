@@ -118,9 +118,9 @@ Markdown("\n\n".join(parts))
 # zero in adaptive attention only.
 #
 # Fourth, hiding what LRP marks, which on the drawn scenes costs fewer words than hiding as much that attention marks,
-# here costs more words, unless half of the picture is white: clearly in the mean colour by both captioners, with less
-# of it white by adaptive attention, blurred by grid-TD. Hidden or shown in LRP's order, a photograph's cells cost a
-# word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
+# here costs more words, unless half of the picture is white: clearly in the mean colour, or with a tenth of it white,
+# by both captioners, with a quarter white by adaptive attention, blurred by grid-TD. Hidden or shown in LRP's order, a
+# photograph's cells cost a word or bring it back sooner than in attention's, in both captioners ([](looking_again)).
 #
 # ## What remains open
 #

@@ -40,8 +40,7 @@ for name in captioners:
     print(f"{made['model']}: {made['images'] or 'no'} photographs with cells hidden, seed {made['seed']}")
 
 # %% [markdown]
-# Grid-TD has looked at the first part of the same photographs so far. None can be shown here, since those of Flickr8k
-# may not be. What is hidden or shown is so for the first
+# None of them can be shown here, since those of Flickr8k may not be. What is hidden or shown is so for the first
 # mention of each object word in a caption, and every hidden cell has its control: as many at random, or the same
 # outline elsewhere.
 #
@@ -60,10 +59,10 @@ for name in captioners:
 
 # %% [markdown]
 # Mind the cells *at random*: without them about as few words are left as without what is marked, or fewer; of the cells
-# marked as speaking *for* a word only LRP's, in adaptive attention, cost more (word by word, not drawn here; less
-# white, or other fills, by both). A quarter of the cells, strewn over a photograph, leaves nothing in it whole; on the
-# drawn scenes about half of the words, or more, survive that. What is marked hangs together, and so does its control:
-# *elsewhere* is the one to read the others by.
+# marked as speaking *for* a word only LRP's, in adaptive attention, cost more (word by word, not drawn here; with a
+# tenth of them white LRP's do by both, with other fills LRP's and attention's by both). A quarter of the cells, strewn
+# over a photograph, leaves nothing in it whole; on the drawn scenes about half of the words, or more, survive that.
+# What is marked hangs together, and so does its control: *elsewhere* is the one to read the others by.
 #
 # And with everything *but* these cells white:
 
@@ -91,9 +90,9 @@ cx.figure_intervals(said, "method", less, "of", 0, title="Kept alone")
 # On photographs, too, LRP does what the paper says of it: hiding the cells that it marks loses more words than hiding
 # the same outline elsewhere, and keeping nothing but these cells saves more words than keeping that outline. All this
 # is weaker than on the drawn scenes (LRP's in adaptive attention not clearly, where cells are hidden), attention's most
-# of all. Without Grad-CAM's cells more words are lost than without its control's, too; kept alone they hardly help.
+# of all. Without Grad-CAM's cells more words are lost than without its control's, too; kept alone they help little.
 # Guided Grad-CAM's sign misleads: what it marks as speaking *against* a word costs more than what it marks as speaking
-# *for* it, in grid-TD clearly where the cells are not white (word by word, not drawn here).
+# *for* it, by both captioners, whatever the cells are filled with (word by word, not drawn here).
 #
 # White is not nothing. The same cells in the picture's mean colour, or blurred; and a tenth or a half of them:
 
@@ -103,9 +102,8 @@ for name in captioners:
     display(cx.figure_intervals(pick(other, model=name), "how", less, "method", 0, title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
-# LRP and attention stay clear of their controls whatever the cells are filled with and however many they are, and so
-# does Grad-CAM, but for half of the picture in grid-TD; Guided Grad-CAM mostly does not. With half of the picture gone
-# the control loses most words too (not drawn here).
+# LRP, attention and Grad-CAM stay clear of their controls whatever the cells are filled with and however many they are;
+# Guided Grad-CAM mostly does not. With half of the picture gone the control loses most words too (not drawn here).
 #
 # Word by word, what is still said without a method's cells, less what is still said without attention's:
 
@@ -116,9 +114,10 @@ for name in captioners:
     display(cx.figure_intervals(pick(versus, model=name), "how", than, "method", 0, title=f"Hidden, {name_of(name)}"))
 
 # %% [markdown]
-# LRP's cells cost more words than attention's: clearly in the mean colour, by both captioners; blurred, by grid-TD; a
-# tenth or a quarter of them white, by adaptive attention; with half of them white as many. Grad-CAM's and Guided
-# Grad-CAM's cost fewer, or as many. On the drawn scenes it was attention that was ahead ([](4b_masking)).
+# LRP's cells cost more words than attention's: clearly in the mean colour, or with a tenth of them white, by both
+# captioners; blurred, by grid-TD; with a quarter white, by adaptive attention; with half of them white as many.
+# Grad-CAM's and Guided Grad-CAM's cost fewer, or as many. On the drawn scenes it was attention that was ahead
+# ([](4b_masking)).
 #
 # ## All shares: deletion and insertion
 #
@@ -231,8 +230,8 @@ verdicts(root, profile, "4b2_localisation", only=["guided-fails-sanity-checks"])
 # ## What to make of it
 #
 # - On photographs LRP is ahead of attention, as the paper has it and the drawn scenes do not: by the order of its cells
-#   in both captioners, and by the words that they cost, though by both clearly only in the mean colour. The lead is
-#   small. The counts stand at the top of the page.
+#   in both captioners, and by the words that they cost, though by both clearly only in the mean colour or a tenth
+#   white. The lead is small.
 # - Guided Grad-CAM is the paper's best for localisation. As an account of what speaks *for* a word it fails here as
 #   well: its sign does not tell.
 # - Of what the paper leaves out, at hundreds of looks a word, occlusion, ranked with its sign, does as well as LRP or

@@ -145,7 +145,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap and of everything random.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="See pictures hidden in part or faded in bfloat16, if the device has it.")
+        bool, typer.Option("--bfloat16", help="See pictures hidden in part or faded in bfloat16, if that is faster.")
     ] = False,
     again: AgainOption = False,
 ) -> None:
