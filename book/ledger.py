@@ -22,7 +22,7 @@
 # F_BERT; now each metric is compared with itself, and on Flickr8k the verdict is *undecided* where it was
 # *contradicted*. Whether attention misses the regions a model relies on, and LRP's negative part the objects, is judged
 # by paired differences, as other claims are; of adaptive attention on Flickr8k that made *contradicted* of *undecided*,
-# by Guided Grad-CAM. And no verdict rests on fewer than ten pictures any longer, since intervals of so few are too
+# by Guided Grad-CAM. And no verdict rests on fewer than eight pictures any longer, since intervals of so few are too
 # narrow: *man* and *woman* of figure 10, *reproduced* on COCO by three and by seven pictures, are *not tested* there.
 
 # %% tags=["parameters"]

@@ -32,7 +32,7 @@ from capxai_core.models.captioner import DECODERS, Captioner
 
 Where = dict[str, Any]
 VERDICTS = ("not", "in direction", "reproduced")
-FEWEST = 10  # images: of fewer, the bootstrap's intervals exclude what is true much more often than they say
+FEWEST = 8  # images: of fewer, the bootstrap's intervals exclude what is true much more often than they say
 
 
 @dataclass(frozen=True)
