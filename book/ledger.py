@@ -39,7 +39,7 @@ seed = 1
 # - **contradicted**: the intervals say the opposite, or exclude the printed value.
 # - **undecided**: the interval holds both. More pictures might tell.
 # - **not tested**: a definition, a number that was printed for other data only, or something that cannot be computed
-#   here. The row says which.
+#   here, or was seen in too few pictures. The row says which.
 #
 # Where a claim speaks of several methods or words, the worst of them decides, and it is the one shown.
 
@@ -68,7 +68,7 @@ ledger = table_ledger(folder, there)
 #
 # A claim about models is judged for each of them. The table counts the verdicts.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 told = ledger.data.assign(of=ledger.data["profile"] + " " + ledger.data["model"])
 told["of"] = told["of"].str.strip().replace(dict.fromkeys(PROFILES, "neither model alone"))
 counts = pd.crosstab(told["of"], told["kind"]).reindex(columns=[*KINDS], fill_value=0)
