@@ -61,9 +61,21 @@ def test_a_claim_that_came_out_is_shown_with_its_interval_and_n(tmp_path: Path) 
 
 
 def test_a_claim_that_did_not_says_whether_it_is_contradicted_and_by_what(tmp_path: Path) -> None:
-    masked(tmp_path, *((m, "", 0.1, 0.05, 0.15) for m in ("lrp", "guided_gradcam")), ("attention", "", 0.4, 0.3, 0.5))
-    by = "LRP: 0.1 [0.05, 0.15] against Attention: 0.4 [0.3, 0.5]"
+    masked(tmp_path, ("lrp", "attention", 0.1, 0.05, 0.15), ("guided_gradcam", "attention", -0.4, -0.5, -0.3))
+    by = "Guided Grad-CAM: −0.4 [−0.5, −0.3]"
     assert told(tmp_path, "LRP and Guided") == ["not reproduced: contradicted", by, "n = 1,234"]
+
+
+def test_a_claim_says_what_was_compared_with_what(tmp_path: Path) -> None:
+    masked(tmp_path)
+    of = {"lrp": (0.1, 0.05, 0.15), "guided_gradcam": (0.1, 0.05, 0.15), "gradcam": (0.4, 0.3, 0.5)}
+    table = pd.DataFrame([(m, *v) for m, v in of.items()], columns=["method", "value", "low", "high"])
+    same = {"resolution": "own", "sign": "+", "region": "union", "against": "", "n": 1234, "images": 48, "note": ""}
+    table.assign(**same).to_csv(tmp_path / "scenes" / "grid_td" / "localisation.csv", index=False)
+    shown = verdicts(tmp_path, "scenes", "4b2_localisation").data
+    row = shown[shown.index.str.startswith("Guided Grad-CAM and LRP locate")]["grid-TD"].item().split("\n")
+    by = "LRP: 0.1 [0.05, 0.15] against Grad-CAM: 0.4 [0.3, 0.5]"
+    assert row == ["not reproduced: contradicted", by, "n = 1,234"]
 
 
 def test_negative_values_have_a_true_minus_and_the_open_question_stays_open(tmp_path: Path) -> None:

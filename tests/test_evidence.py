@@ -64,7 +64,7 @@ def masked(folder: Path, value: float) -> Path:
         "low": value - 0.1,
         "high": value + 0.1,
         "n": 7,
-        "images": 5,
+        "images": 50,
         "note": "",
     }
     for model in ("adaptive", "grid_td"):
