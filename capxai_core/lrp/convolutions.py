@@ -59,8 +59,8 @@ def layer_of(node: fx.Node) -> nn.Module | None:
 
 
 def _in_place(node: fx.Node) -> bool:
-    if layer := layer_of(node):
-        return bool(getattr(layer, "inplace", False))
+    if node.op == "call_module":
+        return bool(getattr(layer_of(node), "inplace", False))
     name = str(getattr(node.target, "__name__", node.target))
     return name.endswith("_") or node.target is operator.iadd or bool(node.kwargs.get("inplace"))
 

@@ -58,8 +58,8 @@ def explain(
 
     words: positions of the words to explain, all by default; include_end: explain `<end>` too (always
     where the model said nothing else).
-    options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position,
-    `ModelError` for a model in training mode.
+    options: of the method, e.g. `epsilon=1e-3` for LRP. `RequestError` for an unknown method, option or position, for
+    what is no picture and for a caption that another model read, `ModelError` for a model in training mode.
     """
     check_asked(model, image, caption)
     chosen = find_method(method, **options)
