@@ -44,7 +44,7 @@ bench: .venv/installed ## time the explanations (table and JSON)
 pages: .venv/installed ## time how soon each page of the built book can be used
 	$(BIN)/python benchmarks/pages.py
 
-train: .venv/installed ## train the shipped weights of the default profile anew (about half an hour)
+train: .venv/installed ## train the shipped weights of the default profile anew (about half an hour; then make tune, which starts from them)
 	for m in encoder adaptive grid_td; do $(BIN)/capxai train --profile scenes --model $$m || exit; done
 	cp runs/scenes/encoder.safetensors runs/scenes/encoder.md capxai_core/pretrained/scenes/
 	for m in adaptive grid_td; do for f in safetensors md; do \

@@ -346,7 +346,7 @@ print(f"words  {words.abs().max() / fast.words.abs().max():.0e}")
 budget = fast.budget
 account = pd.DataFrame(budget.terms().T.numpy(), columns=budget.names)
 account["sum"], account["logit"] = account.sum(axis=1), budget.logit.numpy()
-bars = {"axis": None, "align": "zero", "color": ["#6baed680", "#fdae6bb0"]}
+bars = {"axis": None, "align": "zero", "color": ["#6baed680", "#fdae6b60"]}
 table = account.style.format("{:+.2f}").bar(subset=list(budget.names), **bars)
 table.relabel_index([escape(word) for word in fast.targets]).set_uuid("account")
 
@@ -397,5 +397,5 @@ for figure, measured in bench["figures"].items():
 # The cost of LRP grows by about a forward pass of the encoder with each word, on top of what a picture costs once, and
 # in proportion to the number of pictures and to their area:
 
-# %%
+# %% made="make bench: grid-TD on VGG16, 224 × 224, random weights and no seed"
 figure_growth(bench)

@@ -32,7 +32,7 @@ n = 600
 # Five places; men, women, boys and girls; animals and things; eight kinds of clothes. Beneath each picture stands the
 # first of its five captions.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input", "full-width"] made="drawn scenes, seed {seed}"
 from itertools import islice, product
 
 import numpy as np
@@ -63,7 +63,7 @@ cx.figure_scenes([pair[k] for k, pair in product((0, 1), pairs)])
 # sliver at the collar makes a shirt. Masks share no pixel: the shirt's pixels are not the wearer's, and where one thing
 # covers another, they belong to the one in front.
 
-# %%
+# %% made="drawn scenes, seed {seed}"
 seven = (s for s in drawn if len(s.objects) == 7)
 dressed = (s for s in seven if "shirt" in {o.category for o in s.objects})
 cx.figure_objects(next(dressed))
@@ -82,7 +82,7 @@ scene, i = next((s, i) for s, i in found if len(s.without(i).objects) > len(s.ob
 aside = 0.35 if scene.objects[i].box[0] < 0.4 else -0.35
 other = "blue" if scene.thing(scene.seen[i][0]).colour != "blue" else "red"
 
-# %% tags=["full-width"]
+# %% tags=["full-width"] made="drawn scenes, seed {seed}"
 edited = scene.without(i), scene.moved(i, aside, 0), scene.recoloured(i, other)
 shown = dict(zip(("drawn", "without", "moved", other), (scene, *edited), strict=True))
 said = [f"{how}: {' '.join(s.captions[0])}" for how, s in shown.items()]
@@ -97,7 +97,7 @@ cx.figure_scenes(list(shown.values()), said)
 # Each picture is described five times, in at most 18 words. The five differ in what they tell and in what they call it;
 # of two people they say *are*, of one *is*.
 
-# %%
+# %% made="drawn scenes, seed {seed}"
 seated = (s for s in drawn if s.groups[0].link == "on")
 two = (s for s in seated if len(s.groups[0].keys) == 2)
 pair = next(s for s in two if len({c[1] for c in s.captions}) > 1)
@@ -185,7 +185,7 @@ spoken.style.hide().bar(["right", "wrong"], axis=None, color="#6baed680", vmin=0
 # %% [markdown]
 # And so it looks: the first five shirts that nobody can see. Behind a sign there may be one; the model cannot know.
 
-# %% tags=["full-width"]
+# %% tags=["full-width"] made="scenes/{model}, seed {seed}"
 shirts = ((e, c) for e, c in zip(*said[model], strict=True) if "shirt" in c and not e.supports("shirt"))
 guessed = list(islice(shirts, 5))
 cx.figure_scenes([e.scene for e, _ in guessed], [" ".join(c) for _, c in guessed])

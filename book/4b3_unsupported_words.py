@@ -78,7 +78,8 @@ worn = [(e, c, w) for e, c in captioned for w in dict.fromkeys(c.words) if w in 
 wrong = next((one for one in worn if not one[0].supports(one[2])), None)
 assert wrong, "no clothing word of the first 60 captions is made up: try another seed"
 right = next((e for e in worn if e[2] == wrong[2] and e[0].supports(e[2])), wrong)
-print("" if right is not wrong else f"“{wrong[2]}” is never right here: the same picture twice.")
+if right is wrong:
+    print(f"“{wrong[2]}” is never right here: the same picture twice.")
 methods = ("attention", "guided_gradcam", "lrp")
 example, caption, word = wrong
 position, image = caption.words.index(word), example.image()

@@ -136,7 +136,8 @@ cost.style.format(precision=1).hide().set_uuid("cost")
 columns = ["measure", "arm", "against", "value", "low", "high", "n", "images", "seeds", "note"]
 tuned = results.get("fine_tuning", pd.DataFrame(columns=columns))
 of = tuned[tuned["against"] == ""]
-print("" if len(of) else f"No tuned models here: capxai tune --profile {profile} --model {model} makes them")
+if not len(of):
+    print(f"No tuned models here: capxai tune --profile {profile} --model {model} makes them")
 cx.table_intervals(of, "measure", "arm", f"Table III: {of['images'].max()} pictures, {of['seeds'].max()} seeds")
 
 # %% [markdown]
@@ -216,18 +217,18 @@ cx.table_intervals(pick(told, against="", arm=readings, measure=asked), "arm", "
 # `counter`; below 0 the weights of LRP inference are turned round. An arm that helps makes up fewer objects before its
 # captions get worse.
 
-# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+# %% tags=["hide-input"] made="capxai tune, one epoch, seed 1"
 pushed = by_strength(varied)
 made_up = pick(pushed, measure="CHAIR i")
 cx.figure_curves(made_up, "strength", "weights", ("λ", "object words made up (CHAIR i, per cent)"))
 
-# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+# %% tags=["hide-input"] made="capxai tune, one epoch, seed 1"
 cx.figure_curves(pick(pushed, measure="CIDEr-D"), "strength", "weights", ("λ", "CIDEr-D"))
 
 # %% [markdown]
 # Both at once, quality against what is made up; from point to point λ grows:
 
-# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+# %% tags=["hide-input"] made="capxai tune, one epoch, seed 1"
 both = pushed.pivot(index=["weights", "strength"], columns="measure", values="value")
 both = both.sort_index(ascending=False).reset_index().reindex(columns=["weights", "CHAIR i", "CIDEr-D"])
 axes = "object words made up (CHAIR i, per cent)", "CIDEr-D"
@@ -241,12 +242,12 @@ cx.figure_curves(both, "CHAIR i", "weights", axes, y="CIDEr-D")
 # epoch gained is gone after the second; after the third some of it is back. Going on is no better than stopping. (One
 # seed: how far seeds differ is not in these intervals.)
 
-# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+# %% tags=["hide-input"] made="capxai tune, one epoch after the other, seed 1"
 epochs = by_epoch(results.get("fine_tuning_epochs", tuned))
 made_up = pick(epochs, measure="CHAIR i")
 cx.figure_curves(made_up, "epoch", "weights", ("epochs of tuning", "object words made up (CHAIR i, per cent)"))
 
-# %% tags=["hide-input"] made="capxai tune, one epoch for each seed"
+# %% tags=["hide-input"] made="capxai tune, one epoch after the other, seed 1"
 cx.figure_curves(pick(epochs, measure="CIDEr-D"), "epoch", "weights", ("epochs of tuning", "CIDEr-D"))
 
 # %% [markdown]
@@ -261,12 +262,12 @@ tests = cx.load_examples("scenes", "counter", 120, seed)
 changed = changed_captions(tests, [*cx.say(before, tests)], [*cx.say(after, tests)], CLOTHING_WORDS)
 changed.drop(columns="picture").head(8).style.hide().set_uuid("changed")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] made="scenes/adaptive, seed {seed}"
 example = tests[changed["picture"].iloc[0] if len(changed) else 0]
 image, methods = example.image(), ("lrp", "attention")
 cx.Explorer(image, [cx.explain(before, image, before.caption(image), m) for m in methods], "Before")
 
-# %% made="scenes/adaptive_lrp, seed 1"
+# %% made="scenes/adaptive_lrp, seed {seed}"
 cx.Explorer(image, [cx.explain(after, image, after.caption(image), m) for m in methods], "After LRP inference")
 
 # %% [markdown]

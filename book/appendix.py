@@ -49,7 +49,7 @@ for m, r in every.items():
 # *banana*, lies on a yellow ring that the model may have taken for one. Here are the first six made-up words of the
 # test, one of each kind. Beneath each map stand the words before it with their relevance.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input", "full-width"] made="{profile}/{model}, pictures, captions and seed of the evaluation"
 captions = results.records("captions").set_index("image")["caption"]
 words = results.records("words")
 unseen = words[words["object"] & words["first"] & ~words["supported"].astype(bool)]
@@ -88,7 +88,7 @@ table_intervals(pd.DataFrame(rows), "of", caption="Share of LRP’s maps with a 
 # read the first reference caption that does: the first picture with two different people in it. This is what each model
 # would have had in mind, had it said that.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input", "full-width"] made="{profile}/{model}, pictures and seed of the evaluation"
 people = {"man", "woman", "boy", "girl", "lady", "guy"}
 told = [(e, " ".join(c)) for e in judged for c in e.captions if len(people & {*c}) > 1]
 assert told, "no reference names two different people: give more pictures to capxai evaluate"
@@ -102,7 +102,7 @@ figure_maps([(image, explained[model], row) for row in rows])
 # %% [markdown]
 # All words by the other model, to compare:
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input", "full-width"] made="the other captioner of {profile}, pictures and seed of the evaluation"
 other = next((m for m in both if m != model), model)
 figure_maps([(image, explained[other], row) for row in rows])
 
@@ -126,7 +126,7 @@ table_intervals(tell, "of", caption="On its own object, less on another’s")
 # and field, the second on the background too, and *playing* supports the first more. Our captions say the same word
 # twice as well: mostly a colour, of two pieces of clothing.
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["hide-input", "full-width"] made="{profile}/{model}, pictures, captions and seed of the evaluation"
 twice = [(examples[name], said) for name, said in captions.items() if repeated(said)]
 print(f"{len(twice)} of {len(captions)} captions")
 for example, said in twice[:1]:

@@ -123,7 +123,8 @@ signs = tables["localisation"]
 signs = signs[signs["method"].isin(["lrp", "guided_gradcam", "gradient_input", "uniform"])]
 signs = signs[signs["resolution"].eq("own") & signs["region"].eq("union") & signs["against"].eq("")]
 signs = signs[signs["model"] == model]
-print("" if len(signs) else f"{profile} has no boxes")
+if not len(signs):
+    print(f"{profile} has no boxes")
 inside = "share of the evidence inside the box [95 %]"
 cx.figure_intervals(signs, "method", inside, "sign", title=name_of(model))
 

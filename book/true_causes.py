@@ -43,9 +43,10 @@ for m, r in every.items():
 # %% [markdown]
 # ## One scene, drawn again
 #
-# The first test scene whose caption names a piece of clothing. Each object is taken out in turn. Beneath each picture
-# stand how much the logit of that word falls, along the same caption, and how much of LRP's relevance lay on the
-# object, as a share of all relevance in the picture; clothes go with their wearer, and their relevance, too.
+# The first test scene of more than three objects whose caption names a piece of clothing. Each object is taken out in
+# turn. Beneath each picture stand how much the logit of that word falls, along the same caption, and how much of LRP's
+# relevance lay on the object, as a share of all relevance in the picture; clothes go with their wearer, and their
+# relevance, too.
 
 # %% tags=["hide-input", "full-width"]
 from capxai_core.data.scenes import CLOTHING_WORDS

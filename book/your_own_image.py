@@ -53,7 +53,7 @@ cx.Workbench(captioner, image)
 #
 # The same on a drawn scene, which the default captioner does know. Another `seed` draws another.
 
-# %%
+# %% made="scenes/{model}, seed {seed}"
 scene = cx.sample_scene(seed)
 drawn = scene.render()
 own = cx.load_captioner(f"scenes/{model}")
@@ -83,7 +83,7 @@ account.style.format("{:.2f}").set_uuid("account")
 # `read` takes any caption, also one that the model would not have said. Here its second word is explained against a
 # rival: the evidence for the one *less* that for the other, so that what they share drops out.
 
-# %%
+# %% made="scenes/{model}, seed {seed}"
 words = list(said.words)
 other = own.read(drawn, " ".join([*words[:1], "woman" if words[1] == "man" else "man", *words[2:]]))
 ex = cx.explain(own, drawn, other, words=[1], against=words[1])

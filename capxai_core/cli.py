@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if end.code in (130, 143):  # typer makes an interrupt an exit
-            print("capxai: interrupted; run the same command again to go on", file=sys.stderr)
+            print("capxai: interrupted; run the same command again", file=sys.stderr)
         raise
 
 
@@ -154,13 +154,14 @@ def evaluate(
     from capxai_core.evaluate.suite import evaluate as judge
 
     evaluations = []
+    find_profile(profile).root(data)  # before anything looks for weights elsewhere
     for name in dict.fromkeys(name.removeprefix(f"{profile}/") for name in model or DECODERS):
         full = name if "/" in name else f"{profile}/{name}"
         captioner, weights = load_captioner(full, data=data), find_weights(full)
         judged, training = evaluation_examples(profile, n, data, captioner.profile)
         if len(judged) < n:
             print(f"there are {len(judged)} images to evaluate on, not {n}", file=sys.stderr)
-        provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged))
+        provenance = provenance_of(captioner, fingerprint(judged), weights, seed, len(judged)) | {"model": full}
         given = {"beam_size": 3, "min_count": find_profile(captioner.profile).recipe.min_count}
         folder = out / profile / name.replace("/", "-")
         short = bfloat16 and faster_in_bfloat16(accelerator())
@@ -195,8 +196,9 @@ def photographs(
     """Explain the free photographs that installed packages carry; the book shows what this keeps."""
     from capxai_core.pipeline.photographs import explain_photographs
 
-    captioner = load_captioner(model, data=data).to(accelerator())
-    for path in explain_photographs(captioner, out / captioner.name / "photographs"):
+    captioner = load_captioner(model, data=data_root(data) if data else None).to(accelerator())
+    folder = captioner.name if Path(model).is_file() else model
+    for path in explain_photographs(captioner, out / folder / "photographs"):
         print(path)
 
 
@@ -220,8 +222,8 @@ def tune(
     from capxai_core.pipeline.tuning import tune as run_arms
 
     chosen, name = find_profile(profile), f"{profile}/{model}"
-    captioner = load_captioner(name, data=data)
     examples = chosen.examples(chosen.root(data))
+    captioner = load_captioner(name, data=data)
     provenance = provenance_of(captioner, fingerprint(examples), find_weights(name), 0, len(examples))
     runs, results = Path("runs") / profile / model / "tuned", out / profile / model
     counts = seeds, variants, maps, epochs, jobs or processes(), again
@@ -279,7 +281,7 @@ def reproduce(
     data: DataOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes of evaluating and tuning.")] = None,
 ) -> None:
-    """A profile whole: check, train, evaluate, tune, chapters, ledger (goes on where it was interrupted)."""
+    """A profile whole: check, train, judge, evaluate, tune, chapters, ledger; scenes: as it ships (resumable)."""
     from capxai_core.pipeline.reproduce import reproduce_profile
 
     reproduce_profile(profile, data, jobs)

@@ -2,9 +2,11 @@
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
+import jupytext
 import pytest
 from sphinx.errors import ExtensionError
 
@@ -49,12 +51,12 @@ def test_a_function_that_is_not_public_is_named_with_its_module() -> None:
 
 def test_a_figure_of_results_tells_what_these_were_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
     def found(profile: str, model: str) -> SimpleNamespace:
-        return SimpleNamespace(provenance={"images": 256, "seed": 0})
+        return SimpleNamespace(provenance={"images": 256, "seed": 0}, subset={"images": 32})
 
     monkeypatch.setattr(capxai_book, "load_results", found)
     values = {**PARAMETERS, "source": ['profile = "scenes"\n', 'model = "adaptive"\n', "seed = 7\n"]}
     for call, made in (
-        ("cx.figure_curves(t)", "scenes: evaluation of 256 pictures, seed 0"),
+        ("cx.figure_curves(t)", "scenes: evaluation of 256 pictures (32 of them looked at many times), seed 0"),
         ("cx.figure_words(t)", "scenes/adaptive, seed 7"),
     ):
         notebook = {
@@ -68,6 +70,21 @@ def test_a_figure_of_results_tells_what_these_were_made_from(monkeypatch: pytest
         app = SimpleNamespace(env=SimpleNamespace(doc2path=lambda name: name + ".ipynb"))
         capxai_book.say_what_made_it(app, "book/one", source)
         assert f" · {made} · " in json.loads(source[0])["cells"][1]["outputs"][0]["data"]["text/html"]
+
+
+def test_a_cell_says_what_else_it_shows() -> None:
+    known = {"source": ["cx.figure_words(x)"], "metadata": {"made": "scenes/{model}, its seed {seed}"}}
+    (cell,) = read({**known, "outputs": shown('<img src="data:,">')})
+    assert " · scenes/a, its seed 2 · " in cell["outputs"][0]["data"]["text/html"]
+
+
+@pytest.mark.parametrize("chapter", sorted((ROOT / "book").glob("*.py")), ids=lambda path: path.stem)
+def test_a_chapter_saved_by_jupyterlab_still_says_what_it_shows(chapter: Path) -> None:
+    notebook = jupytext.read(chapter)
+    notebook.metadata["jupytext"] = tomllib.loads((ROOT / "book" / "jupytext.toml").read_text())
+    saved = jupytext.writes(notebook, "py:percent")
+    for kept in ("\n# %% ", ' made="', " tags=["):
+        assert saved.count(kept) == chapter.read_text().count(kept)
 
 
 @pytest.mark.parametrize(

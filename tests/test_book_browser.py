@@ -18,7 +18,9 @@ PAGES = [TOC["root"], *(chapter["file"] for chapter in TOC["chapters"])]
 SOURCES = {page: ROOT / f"{page}.py" for page in PAGES if (ROOT / f"{page}.py").exists()}
 KINDS = [name for name in cx.__all__ if isinstance(getattr(cx, name), type) and issubclass(getattr(cx, name), View)]
 CALL = re.compile(rf"^[^#\n]*cx\.({'|'.join(KINDS)})\(", re.M)
-VIEWS = {page: len(CALL.findall(source.read_text())) for page, source in SOURCES.items()}
+CALLED = {page: CALL.findall(source.read_text()) for page, source in SOURCES.items()}
+VIEWS = {page: len(called) for page, called in CALLED.items()}
+MADE = {page: re.findall(r'^# %% .*made="([^"{]*)', source.read_text(), re.M) for page, source in SOURCES.items()}
 NO_HTML = "one => one instanceof HTMLUnknownElement"
 THEMES_OWN = [".headerlink", ".copybtn", ".sd-summary-up", ".citation-list"]  # what the page's theme puts in
 
@@ -104,11 +106,16 @@ def test_chapter_comes_as_its_executed_notebook(page: Page, site: Path, name: st
 @pytest.mark.parametrize("name", SOURCES)
 def test_what_made_a_figure_stands_under_it(page: Page, site: Path, name: str) -> None:
     open_page(page, site, name)
-    outputs = page.locator("div.cell_output div.text_html:has(> img, > .capxai-view)")
+    outputs = page.locator("div.cell_output div.text_html:has(img, .capxai-view)")
+    under = []
     for output in outputs.all():
         told = output.locator("> .capxai-data")
         assert told.locator("a", has_text="notebook").count() == 1
         assert "seed" in told.inner_text()
+        under.append(told.inner_text())
+    assert len(under) >= VIEWS[name]
+    for made in MADE[name]:
+        assert any(made in told for told in under)
 
 
 def test_reference_has_every_public_name(site: Path) -> None:
@@ -130,10 +137,12 @@ def shown(view: Locator) -> tuple[str, list[str], str]:
     return picture, view.locator(".token").evaluate_all(colours), view.locator(".status").inner_text()
 
 
-@pytest.mark.parametrize("name", [name for name, views in VIEWS.items() if views])
+@pytest.mark.parametrize("name", [name for name, called in CALLED.items() if "Explorer" in called])
 def test_explorers_answer_a_word_and_a_method(page: Page, site: Path, complaints: list[str], name: str) -> None:
     open_page(page, site, name)
-    for view in page.locator(".capxai > .explorer").all():
+    views = page.locator(".capxai-view:not(:has(.made-up)) .capxai > .explorer")
+    views.nth(CALLED[name].count("Explorer") - 1).wait_for()
+    for view in views.all():
         before = shown(view)
         view.locator(".token:has(input:not(:checked))").last.click()
         page.mouse.move(0, 0)
@@ -142,4 +151,15 @@ def test_explorers_answer_a_word_and_a_method(page: Page, site: Path, complaints
         method = shown(view)
         for one, other in ((before, word), (word, method)):
             assert all(a != b for a, b in zip(one, other, strict=True))
+    assert complaints == []
+
+
+@pytest.mark.parametrize("kind", ["MaskingView", "CurveView"])
+def test_other_views_answer_a_choice(page: Page, site: Path, complaints: list[str], kind: str) -> None:
+    (name,) = (name for name, called in CALLED.items() if kind in called)
+    open_page(page, site, name)
+    view = page.locator(f".capxai-view .{kind.removesuffix('View').lower()}")
+    before = view.locator(".status").inner_text()
+    view.locator("label.option:has(input:not(:checked))").first.click()
+    assert view.locator(".status").inner_text() != before
     assert complaints == []

@@ -191,7 +191,9 @@ def test_a_long_legend_takes_nothing_from_the_axes() -> None:
 
 def test_the_printed_value_is_marked_once_a_row() -> None:
     table = values(("lrp", "adaptive", 0.6), ("lrp", "grid_td", 0.7), printed=0.66)
-    (axes,) = cx.figure_intervals(table, "method", "area", "model", printed="printed").figure.axes
+    plate = cx.figure_intervals(table, "method", "area", "model", printed="printed")
+    assert plate.alt.count("(the paper’s 0.66)") == 2
+    (axes,) = plate.figure.axes
     assert [line.get_xdata()[0] for line in axes.lines if line.get_label() == "the paper’s"] == [0.66]
 
 

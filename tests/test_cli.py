@@ -78,6 +78,14 @@ def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene
         (("explain", "{scene}", "--model", "scenes/grid_td", "--data", "/nowhere"), "/nowhere: no such data folder"),
         (("explain", "{scene}", "--model", "scenes/grid_td", "--out", "{empty}/x.html", "--caption", ""), "1 to 100"),
         (("explain", "x" * 300, "--model", "scenes/grid_td"), "File name too long"),
+        (
+            ("explain", "{scene}", "--model", "scenes/grid_td", "--out", "{own}"),
+            "own.html: is there and is none of these",
+        ),
+        (("evaluate", "--profile", "flickr8k", "--data", "/nowhere"), "/nowhere: no such data folder"),
+        (("quality", "--model", "flickr8k/grid_td", "--data", "/nowhere"), "/nowhere: no such data folder"),
+        (("photographs", "--model", "scenes/grid_td", "--data", "/nowhere"), "/nowhere: no such data folder"),
+        (("tune", "--profile", "flickr8k", "--data", "/nowhere"), "/nowhere: no such data folder"),
         (("train", "--profile", "imagenet"), "unknown profile 'imagenet'; known: scenes, flickr8k"),
         (("train", "--model", "transformer"), "unknown model 'transformer'"),
         (("train", "--profile", "flickr8k"), "set CAPXAI_DATA"),
@@ -95,7 +103,8 @@ def test_explain_folder_writes_a_gallery_and_a_table_and_names_what_failed(scene
 def test_what_is_wrong_is_one_line_and_exit_code_2(words, message, scene, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CAPXAI_DATA", raising=False)
     (tmp_path / "empty").mkdir()
-    places = {"scene": scene, "empty": tmp_path / "empty"}
+    (tmp_path / "own.html").write_text("one's own")
+    places = {"scene": scene, "empty": tmp_path / "empty", "own": tmp_path / "own.html"}
     if words[0] != "run":  # which looks for the book where it is called
         monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
@@ -111,7 +120,7 @@ def test_a_command_that_was_interrupted_says_how_to_go_on(capsys, monkeypatch):
 
     monkeypatch.setattr("capxai_core.pipeline.reproduce.reproduce_profile", stopped)
     assert capxai("reproduce") == 130
-    assert capsys.readouterr().err == "capxai: interrupted; run the same command again to go on\n"
+    assert capsys.readouterr().err == "capxai: interrupted; run the same command again\n"
 
 
 def test_chapters_find_the_data_folder_that_the_command_is_given(monkeypatch, tmp_path, capsys):

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from zipfile import ZipFile
 
+import pooch
 import pytest
 
 import capxai_core as cx
@@ -161,6 +162,17 @@ def test_a_file_that_was_being_unpacked_is_not_taken_for_a_whole_one(server, tmp
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))  # what is there is enough
     fetch(sources(server.archive()), tmp_path)
     assert server.asked == [0] and (tmp_path / "set" / "train2017" / "1.jpg").stat().st_size == 450_000
+
+
+def test_what_was_being_checked_is_not_downloaded_again(server, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr(pooch, "file_hash", stopped)
+        fetch(sources(server.archive()), tmp_path)
+    fetch(sources(server.archive()), tmp_path)
+    assert server.asked == [0] and (tmp_path / "set" / "train2017" / "2.jpg").is_file()
 
 
 def test_a_disk_too_small_is_told_before(server, tmp_path):

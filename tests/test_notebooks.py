@@ -203,7 +203,15 @@ def test_annotations_and_data_folder_count_as_inputs(root: Path, monkeypatch: py
     assert [seen.index(found) for found in seen] == [0, 1, 2, 2, 4, 5, 6, 6]
 
 
-@pytest.mark.parametrize("kept", ["results/scenes/adaptive/quality.json", "runs/scenes/other/captioner.safetensors"])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "results/scenes/adaptive/quality.json",
+        "results/scenes/adaptive/tuned/astronaut.safetensors",
+        "runs/scenes/other/captioner.safetensors",
+        "benchmarks/bench.json",
+    ],
+)
 def test_what_other_models_say_counts_too(root: Path, kept: str) -> None:
     chosen = {"profile": "scenes", "model": "grid_td"}
     before = identify_inputs(chosen, root)

@@ -61,6 +61,11 @@ def test_a_model_to_compare_with_that_is_not_there_is_refused_first(few: None, t
     assert not any(tmp_path.iterdir())
 
 
+def test_a_model_of_another_profile_is_refused_for_that(few: None, tmp_path: Path) -> None:
+    with pytest.raises(cx.RequestError, match=r"of the profile 'flickr8k', not of 'scenes' as 'scenes/adaptive' is"):
+        caption_quality("scenes/adaptive", "val", results=tmp_path, against="flickr8k/grid_td")
+
+
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(few: None, tmp_path: Path) -> None:
     with pytest.raises(cx.RequestError, match="no split 'test'; it has train, val"):
         caption_quality("scenes/adaptive", "test", results=tmp_path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,9 +14,9 @@ from small import picture
 
 import capxai_core as cx
 from capxai_core.data.vocabulary import END
-from capxai_core.models.captioner import load_captioner, read_metadata
+from capxai_core.models.captioner import load_captioner
 from capxai_core.models.encoder import Encoder
-from capxai_core.training import captioning
+from capxai_core.training import captioning, presence
 from capxai_core.training.captioning import caption_loss, cider, pad_captions, train_captioner
 from capxai_core.training.features import FeatureCache
 from capxai_core.training.presence import train_encoder
@@ -170,23 +171,47 @@ def test_an_interrupted_run_stops_as_early_as_an_unbroken_one(tmp_path, monkeypa
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
 
 
-def test_the_encoder_resumes_and_refuses_another_seed(tmp_path, monkeypatch):
-    path = train_encoder(tmp_path, images=32, epochs=2, batch=16, fresh=32)
-    weights = path.read_bytes()
-    assert 0 <= read_metadata(path, "encoder")["trained"]["mean_auc"] <= 1
-    assert "| seed | 1 |" in (tmp_path / "encoder.md").read_text()
-    path.unlink()
-    assert train_encoder(tmp_path, images=32, epochs=2, batch=16, fresh=32).read_bytes() == weights
+def test_the_encoder_resumes_and_refuses_another_seed_or_other_drawings(tmp_path, monkeypatch):
+    asked, epochs = {"images": 32, "epochs": 2, "batch": 16, "fresh": 32}, []
+    step = presence.PresenceTraining.training_step
+
+    def counted(self, batch, i):
+        epochs.append(self.current_epoch)
+        if self.current_epoch == dies and i == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, i)
+
+    monkeypatch.setattr(presence.PresenceTraining, "training_step", counted)
+    dies = None
+    weights = train_encoder(tmp_path / "whole", **asked).read_bytes()
+    dies = 1
+    with pytest.raises(KeyboardInterrupt):
+        train_encoder(tmp_path / "cut", **asked)
+    dies, epochs[:] = None, []
+    path = train_encoder(tmp_path / "cut", **asked)
+    assert path.read_bytes() == weights and {*epochs} == {1}
+    assert "--seed 1 --epochs 2" in (tmp_path / "cut" / "encoder.md").read_text()
     with pytest.raises(cx.ModelError, match="another seed"):
-        train_encoder(tmp_path, images=32, epochs=2, batch=16, fresh=32, seed=2)
+        train_encoder(tmp_path / "cut", **asked, seed=2)
+    drawn = presence.draw
+    monkeypatch.setattr(presence, "draw", lambda first, n: (255 - drawn(first, n)[0], *drawn(first, n)[1:]))
+    with pytest.raises(cx.ModelError, match="another drawings"):
+        train_encoder(tmp_path / "cut", **asked)
+
+
+def test_a_disk_too_small_for_features_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+    with pytest.raises(cx.DataError, match=r"features.*GB must be free there for image features"):
+        train(tmp_path)
 
 
 def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     train(tmp_path, epochs=1)
     with pytest.raises(cx.ModelError, match="another recipe"):
         train(tmp_path, lr=1.0)
-    with pytest.raises(cx.ModelError, match=r"another encoder; train into another .* delete it with --again"):
+    with pytest.raises(cx.ModelError, match=r"another encoder; delete it with --again, or train into another"):
         train(tmp_path, strength=0.5)
+    assert len([*(tmp_path / "features").iterdir()]) == 1  # told before its features were made
     log = (tmp_path / "log.csv").read_text()
     train(tmp_path, again=True, epochs=1)  # the same training: it is done
     assert (tmp_path / "log.csv").read_text() == log

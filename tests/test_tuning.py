@@ -252,6 +252,7 @@ def test_all_arms_start_from_one_model_and_a_second_run_repeats_nothing(tmp_path
     assert len({path.read_bytes() for path in weights}) == len(weights) == 6
     pd.testing.assert_frame_equal(run("one")["fine_tuning_all"], first)
     assert [path.stat().st_mtime_ns for path in weights] == when
+    assert not [*tmp_path.rglob("judged-*")]  # whoever gets a Java later gets METEOR
     assert json.loads((tmp_path / "one" / "tables" / "fine_tuning.json").read_text())["seeds"] == 2
 
     mapped = run("one", maps=3)["fine_tuning_readings"]
@@ -315,8 +316,10 @@ def test_tuning_that_is_killed_goes_on_to_the_same_weights(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return step(self, batch, i)
 
+    scored = {"ROUGE-L": 1.0, "METEOR": 1.0}
+    monkeypatch.setattr(judged, "image_scores", lambda truth, said: {m: np.ones(len(said)) for m in scored})
     table, weights = run("whole")
-    assert len(weights) == 3
+    assert len(weights) == 3 and len([*tmp_path.rglob("judged-*.parquet")]) == 4
     step = captioning.CaptionTraining.training_step
     for where, name, dies in (
         (inference, "word_rows", explaining),

@@ -107,6 +107,12 @@ class Reader(HTMLParser):
 # What is said
 
 
+def test_a_map_that_is_not_finite_is_refused_and_an_empty_one_is_told() -> None:
+    with pytest.raises(RequestError, match="map of 'lrp' holds values that are not finite"):
+        Explorer(picture(), one_map(torch.full((8, 8), torch.nan)))
+    assert "the map is zero everywhere" in alt_text(one_map(-torch.ones(8, 8), signed=False), 0)
+
+
 def test_alt_text_says_where_the_evidence_lies() -> None:
     image = torch.zeros(30, 30)
     image[25, 3], image[2, 28], image[15, 15] = 3.0, 1.0, -1.0
@@ -489,7 +495,9 @@ def test_the_workbench_explains_what_is_typed_searched_and_contrasted() -> None:
     work.said.value = "w5 w7"
     assert (work.explorer.data["words"], str(work.caption)) == (("w5", "w7"), "w5 w7")
     plain = work.explorer.data["methods"][0]["logit"]
+    assert work.explorer.data["title"] is None
     work.against.value = " W9 "
+    assert work.explorer.data["title"] == "Scores by LRP: less those of “w9”"
     contrast = work.explorer.data["methods"][0]["logit"]
     assert contrast != plain and work.said.value == "w5 w7"
     assert contrast == pytest.approx(

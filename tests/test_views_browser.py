@@ -116,13 +116,17 @@ def test_made_up_words_are_marked_and_open_in_the_explorer(opened: Open) -> None
         f"{' '.join(WORDS)} {truth}" for truth in ("✓ supported", "✗ made up") * 2
     ]
     assert card.locator(".entries mark").all_inner_texts() == ["dog", "shirt", "dog", "shirt"]
-    assert "4 of 4 words, 2 of them made up. Shown below: “dog” in scene-0" in card.locator(".count").inner_text()
+    assert "4 of 4 words, 2 of them made up. Chosen: “dog” in scene-0" in card.locator(".count").inner_text()
     before = heat(card)
     card.locator(".entries .option").nth(3).click()
     card.get_by_text("scene-1", exact=True).wait_for()
     assert "“shirt” in scene-1, made up; mean relevance −6.10" in card.locator(".count").inner_text()
     assert "LRP for “shirt”" in card.locator(".status").inner_text()
     assert heat(card) != before
+    card.locator(".token").nth(1).click()
+    assert "LRP for “shirt”" not in card.locator(".status").inner_text()
+    card.locator(".entries .option").nth(3).click()  # it is chosen already, and brings its word back
+    assert "LRP for “shirt”" in card.locator(".status").inner_text()
 
 
 def test_made_up_words_are_filtered_and_sorted_without_a_mouse(opened: Open) -> None:
@@ -273,7 +277,10 @@ def test_masking_fits_a_phone_and_follows_python(
 def test_masking_says_all_in_words_and_refuses_what_is_not_there(masked: tuple[MaskingView, list[Explanation]]) -> None:
     view, found = masked
     read = Reader(view.to_html())
-    assert read.text.count("% hidden)") == 2 * 2 * 3 * len(SHARES)
+    # two words by two methods from either end, and at random
+    assert read.text.count("% hidden)") == read.text.count("% kept)") == 2 * (2 * 2 + 1) * len(SHARES)
+    assert read.text.count("cells kept chosen at random") == 2
+    assert view.data["counts"] == [round(share * view.data["grid"] ** 2) for share in SHARES]
     assert len([tag for tag, _ in read.tags if tag == "img"]) == 1
     for trait, value in (("word", 2), ("method", "gradcam")):
         with pytest.raises(RequestError, match=f"{trait}={value!r}"):

@@ -28,6 +28,7 @@ from capxai_core.pipeline.notebooks import read_defaults
 FIGURE = re.compile(r"cx\.([A-Z]\w+)\(|\b(?:cx\.)?(figure_\w+)\(")
 IMPORTED = re.compile(r"from (capxai_core[\w.]*) import ([^\n#]+)")
 OF_TABLES = ("CurveView", "MadeUpWords", "figure_curves", "figure_intervals", "figure_roc")  # show `capxai evaluate`'s
+DRAWN = "book/true_causes"  # of the drawn scenes, whatever the profile
 DATA = '<p class="capxai-data">'  # what a figure with numbers ends with
 LAB = "%3Ffactory%3DJupytext%2520Notebook"  # asks JupyterLab to open a text notebook as one
 
@@ -60,8 +61,8 @@ def without_thebe(app: Sphinx) -> None:
 def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
     """Under each figure and view of an executed chapter: its notebook, its function, what it was run with.
 
-    A cell that shows something else than the chapter's profile and model says so in its metadata, `made`. A cell that
-    should show something and does not, stops the build.
+    A cell that shows something else than the chapter's profile and model says so in its metadata, `made`, which may
+    name parameters in braces. A cell that should show something and does not, stops the build.
     """
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
@@ -81,7 +82,7 @@ def say_what_made_it(app: Sphinx, docname: str, source: list[str]) -> None:
             shown = "".join(output.get("data", {}).get("text/html", ""))
             if "<img" in shown or "capxai-view" in shown:
                 ran = html.escape(evaluated or run if called and called[-1] in OF_TABLES else run)
-                ran = html.escape(cell["metadata"].get("made", "")) or ran
+                ran = html.escape(cell["metadata"].get("made", "").format_map(values)) or ran
                 made = f"{link(called[-1], modules)} · {ran} · " if called else f"{ran} · "
                 made += f'<a href="../_sources/{docname}.ipynb" download>notebook</a>'
                 shown = shown.replace(DATA, f"{DATA}{made} · ") if DATA in shown else f"{shown}{DATA}{made}</p>"
@@ -94,16 +95,19 @@ def parameters(docname: str, notebook: dict[str, Any]) -> dict[str, Any]:
     import nbformat
 
     given = notebook["metadata"].get("capxai", {}).get("parameters", {})
-    return read_defaults(docname, nbformat.from_dict(notebook)) | given
+    shown = {"profile": "scenes"} if docname == DRAWN else {}
+    return read_defaults(docname, nbformat.from_dict(notebook)) | given | shown
 
 
 def evaluation(values: dict[str, Any]) -> str:
     """What the result tables that a chapter shows were made from; nothing where it has none."""
     try:
-        made = load_results(values["profile"], values["model"]).provenance
+        results = load_results(values["profile"], values["model"])
     except (CapxaiError, KeyError):
         return ""
-    return f"{values['profile']}: evaluation of {made['images']} pictures, seed {made['seed']}"
+    made, few = results.provenance, results.subset.get("images")
+    many = f" ({few} of them looked at many times)" if few else ""
+    return f"{values['profile']}: evaluation of {made['images']} pictures{many}, seed {made['seed']}"
 
 
 def where_from(sources: Iterable[str]) -> dict[str, str]:

@@ -4,13 +4,13 @@ Sizes and SHA-256 sums of COCO's and Karpathy's archives are those that TensorFl
 addresses (`url_checksums/coco_captions.txt`). VGG16's sum begins with the digits of torchvision's file name.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from zipfile import ZipFile
 
 import pooch  # type: ignore[import-untyped]
@@ -123,41 +123,44 @@ def fetch(sources: Sequence[Source], root: Path) -> None:
 
 
 def download(archive: Archive, folder: Path) -> Path:
-    """The verified file in the folder. The part that has come so far stays beside it; see `fetch` for errors."""
+    """The verified file in the folder. The part that has come so far stays beside it; see `fetch` for errors.
+
+    Not by `pooch.retrieve`, which deletes what it was interrupted in checking, all of it.
+    """
     name = archive.url.rsplit("/", 1)[-1]
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"
-    have = part.stat().st_size if part.is_file() else 0
-    needed = 0 if (folder / name).is_file() else (1 + name.endswith(".zip")) * archive.size - have
+    whole, part = folder / name, folder / f"{name}.part"
+    if whole.is_file() and pooch.file_hash(str(whole)) == archive.sha256:
+        return whole
+    part.touch()
+    needed = (1 + name.endswith(".zip")) * archive.size - part.stat().st_size
     if shutil.disk_usage(folder).free < needed:
         raise DataError(f"{folder}: {needed / 1e9:.1f} GB must be free there for {name}")
-
-    def resume(url: str, output: str, _: Any) -> None:
+    try:
         for _attempt in range(ATTEMPTS):
-            have = part.stat().st_size if part.is_file() else 0
-            if have == archive.size:
-                shutil.move(part, output)
-                return
+            if (have := part.stat().st_size) == archive.size:
+                break
             headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
             get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**16, headers=headers)
             try:
                 with part.open("ab") as file:
-                    get(url, file, None)
+                    get(archive.url, file, None)
             except OSError as error:
                 if getattr(getattr(error, "response", None), "status_code", 0) == RANGE_NOT_SATISFIABLE:
-                    part.unlink()
                     raise ValueError from None  # shorter than the published file
                 if part.stat().st_size == have:
                     raise
             if part.stat().st_size > archive.size:
-                part.unlink()
                 if not have:
                     raise ValueError  # longer; else the server knows no ranges and has begun anew
-        raise ConnectionError(f"it broke off {ATTEMPTS} times")
-
-    try:
-        return Path(pooch.retrieve(archive.url, f"sha256:{archive.sha256}", name, folder, downloader=resume))
+                os.truncate(part, 0)
+        else:
+            raise ConnectionError(f"it broke off {ATTEMPTS} times")
+        if pooch.file_hash(str(part)) != archive.sha256:
+            raise ValueError
+        return part.replace(whole)
     except ValueError:
+        part.unlink()
         raise DataError(
             f"{archive.url}: what came is not the published file (its SHA-256 is another) and was deleted; try again"
         ) from None
@@ -170,7 +173,8 @@ def download(archive: Archive, folder: Path) -> Path:
 
 def unpack(archive: Path, folder: Path, members: Sequence[str]) -> None:
     """Extract these files and folders of a zip; files that are there in full size are left alone."""
-    with ZipFile(archive) as packed, TemporaryDirectory(dir=archive.parent) as aside:
+    folder.mkdir(parents=True, exist_ok=True)  # it may be a link to another disk
+    with ZipFile(archive) as packed, TemporaryDirectory(dir=folder) as aside:
         chosen = [i for i in packed.infolist() if not i.is_dir() and i.filename.startswith(tuple(members))]
         for info in track(chosen, f"unpacking {archive.name}", disable=not sys.stderr.isatty()):
             target = folder / info.filename

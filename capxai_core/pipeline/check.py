@@ -35,7 +35,8 @@ def check_data(name: str, root: Path) -> Iterator[Finding]:
         return
     *data, weights = sources_of(name, root)
     for source in data:
-        n, whole = source.count(root), f" of the {source.files:,} of the whole set" if source.files > 1 else ""
+        n = source.count(root)
+        whole = f" of the {source.files:,} of the whole set" if n < source.files else ""
         complete &= n > 0
         found = f"{n:,} file{'s' * (n != 1)}{whole}" if n else "missing"
         yield Finding(source.path, found, "" if n else source.way_out(name))

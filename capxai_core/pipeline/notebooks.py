@@ -107,7 +107,10 @@ def _as_type_of(default: Any, given: Any, what: str) -> Any:
     return value
 
 
-INPUTS = ("runs/*/*/captioner.safetensors", "results/*/*/*.*", "results/*/*/photographs/*")
+INPUTS = (
+    "runs/*/*/captioner.safetensors", "results/*/*/*.*", "results/*/*/photographs/*", "results/*/*/tuned/*",
+    "benchmarks/bench.json",
+)  # fmt: skip
 
 
 def identify_inputs(values: Mapping[str, Any], root: Path) -> list[Any]:

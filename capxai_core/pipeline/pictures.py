@@ -18,7 +18,7 @@ from capxai_core.methods.registry import USUAL, explain, find_method
 from capxai_core.models.captioner import load_captioner
 from capxai_core.models.device import accelerator
 from capxai_core.pipeline.profiles import data_root
-from capxai_core.views.page import Entry, write_gallery, write_page
+from capxai_core.views.page import GENERATOR, Entry, write_gallery, write_page
 
 
 def explain_pictures(
@@ -87,7 +87,7 @@ def explain_pictures(
 
 
 def check_target(target: Path, photo: Path) -> None:
-    """Refuse an output that would replace a picture, or that cannot be written."""
+    """Refuse an output that would replace what this command has not written, or that cannot be written."""
     if photo.is_dir():
         if target.exists() and not target.is_dir():
             raise RequestError(f"--out {target}: is a file; a gallery needs a folder")
@@ -95,6 +95,9 @@ def check_target(target: Path, photo: Path) -> None:
         raise RequestError(f"--out {target}: must be a file in an existing folder")
     elif target.suffix.lower() in SUFFIXES or (target.exists() and target.samefile(photo)):
         raise RequestError(f"--out {target}: names a picture; the page is HTML, e.g. --out {target.stem}.html")
+    page = target / "index.html" if photo.is_dir() else target
+    if page.is_file() and GENERATOR.encode() not in page.read_bytes():
+        raise RequestError(f"{page}: is there and is none of these pages; name another with --out")
 
 
 def pictures(folder: Path) -> list[Path]:

@@ -27,14 +27,14 @@ def caption_quality(
     `RequestError` for a split that is not there, or a model of another profile.
     """
     profile, _, own = name.partition("/")
-    weights = find_weights(name)
-    chosen, model = find_profile(profile), load_captioner(name, data=data).to(accelerator())
-    arms = {own: model}
+    chosen = find_profile(profile)
+    root, weights = chosen.root(data), find_weights(name)
+    if against and (of := read_metadata(find_weights(against), "captioner").get("profile")) != profile:
+        raise RequestError(f"'{against}' is of the profile '{of}', not of '{profile}' as '{name}' is")
+    examples = chosen.examples(root)
+    arms = {own: (model := load_captioner(name, data=data).to(accelerator()))}
     if against:
-        arms["pretrained"] = other = load_captioner(against, model.encoder).to(accelerator())
-        if other.profile != profile:
-            raise RequestError(f"'{against}' is of the profile '{other.profile}', not of '{profile}' as '{name}' is")
-    examples = chosen.examples(chosen.root(data))
+        arms["pretrained"] = load_captioner(against, model.encoder).to(accelerator())
     judged = [e for e in examples if e.split == split]
     if not judged:
         known = ", ".join(sorted({e.split for e in examples}))
@@ -50,6 +50,7 @@ def caption_quality(
     facts = read_facts(made)
     if facts.get("weights") != digest(weights):
         facts = {}
+        made.unlink(missing_ok=True)
         for old in folder.glob("quality_*.csv"):
             old.unlink()
     facts |= {"model": name, "weights": digest(weights), "trained": read_metadata(weights, "captioner")["trained"]}
@@ -57,8 +58,8 @@ def caption_quality(
         words = clothing_words(profile), object_words(profile)
         rows = [pd.DataFrame(tuning_rows(judged, of, *words)).assign(arm=arm, seed=0) for arm, of in said.items()]
         tables[f"quality_against_{split}"] = tuning_table(pd.concat(rows))
-        of = {"model": against, "weights": digest(find_weights(against))}
-        facts["against"] = facts.get("against", {}) | {split: of}
+        beside = {"model": against, "weights": digest(find_weights(against))}
+        facts["against"] = facts.get("against", {}) | {split: beside}
     for table in tables:
         write_table(tables[table], folder / f"{table}.csv")
     write_facts(facts, made)

@@ -203,9 +203,6 @@ def train_captioner(
     if further:
         decoder.load_state_dict(further.start.decoder.state_dict())
     captioner = Captioner(encoder, decoder, vocabulary, architecture, profile, further.variant if further else "")
-    features = FeatureCache(encoder, examples, cache).fill(device)
-    mirrored = FeatureCache(encoder, train, cache, mirrored=True).fill(device) if recipe.flips else None
-
     identity = {
         "model": captioner.name,
         "data": fingerprint(examples),
@@ -213,6 +210,9 @@ def train_captioner(
         "recipe": recipe.model_copy(update={"epochs": 1}).model_dump_json(),
         "weighting": further.aim if further else "",
     }
+    history = read_history(folder / "last.ckpt", identity, again)  # before the features, which may take hours
+    features = FeatureCache(encoder, examples, cache).fill(device)
+    mirrored = FeatureCache(encoder, train, cache, mirrored=True).fill(device) if recipe.flips else None
     loss = further.loss if further else caption_loss
     references, captions = [e.captions for e in judged], recipe.captions * len(train)
     module = CaptionTraining(captioner, recipe, references, identity, loss, not further, folder, captions)
@@ -226,7 +226,7 @@ def train_captioner(
         gradient_clip_val=recipe.clip,
     )
     data = EpochData(train, vocabulary, recipe, features, mirrored, judged, further.weights if further else {})
-    module.history = read_history(folder / "last.ckpt", identity, again)
+    module.history = history
     if not finished(module.history, recipe):
         fit(trainer, module, data, folder / "last.ckpt")
     path = folder / "captioner.safetensors"
@@ -244,7 +244,8 @@ def train_captioner(
         "encoder": identity["encoder"],
         "recipe": recipe.model_dump(),
     } | ({"aim": further.aim} if further else {})
-    options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {recipe.epochs}"
+    epochs = max(recipe.epochs, len(module.history))
+    options = f"--profile {profile} --model {architecture} --seed {recipe.seed} --epochs {epochs}"
     command = further.made_by if further else f"capxai train {options}"
     write_card(path, f"{captioner.name}{', tuned' if further else ''}", profile, command, facts)
     return path

@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import logging
+import math
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from capxai_core.data.examples import Example
+from capxai_core.errors import DataError
 from capxai_core.files import read_facts, write_facts
 from capxai_core.models.device import at_once, faster_in_bfloat16
 from capxai_core.models.encoder import Encoder
@@ -52,6 +55,9 @@ class FeatureCache:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, EOFError):  # nothing is done, or whole
             np.load(path, mmap_mode="r")  # "r+" would fill up with zeros what was cut off
             done = int(read_facts(counter)["images"])
+        needed = 0 if done else 2 * math.prod(self.shape)
+        if shutil.disk_usage(self.folder).free < needed:  # a full disk ends a process that writes to a map of it
+            raise DataError(f"{self.folder}: {needed / 1e9:.1f} GB must be free there for image features")
         store = np.lib.format.open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=self.shape)
         home = next(self.encoder.parameters()).device
         encoder = self.encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

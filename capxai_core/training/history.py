@@ -26,7 +26,7 @@ def read_history(checkpoint: Path, identity: dict[str, str], again: bool = False
     except Exception as error:
         wrong = f"cannot be resumed from ({type(error).__name__})"
     if wrong and not again:
-        raise ModelError(f"{checkpoint}: {wrong}; train into another folder (--out), or delete it with --again")
+        raise ModelError(f"{checkpoint}: {wrong}; delete it with --again, or train into another folder")
     if wrong:
         checkpoint.unlink()
     return [] if wrong else history

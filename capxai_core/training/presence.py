@@ -1,5 +1,6 @@
 """Pretraining of the `scenes` encoder on what is in a picture, and where, without any language."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,16 @@ def train_encoder(
     label's AUC on `fresh` further scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = draw(0, images)
-    torch.manual_seed(seed)
     checkpoint = folder / "encoder.ckpt"
     identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
+    first = b"".join(array.tobytes() for array in draw(0, min(images, batch)))
+    identity["drawings"] = hashlib.sha256(first).hexdigest()
+    read_history(checkpoint, identity, again)
+    arrays = draw(0, images)
+    torch.manual_seed(seed)
     module = PresenceTraining(Encoder(SCENES_BLOCKS, SIZE), epochs * -(-images // batch), seed, identity, checkpoint)
     scale_to_data(module, torch.from_numpy(arrays[0][:batch]))
     module.encoder.to(memory_format=torch.channels_last)
-    read_history(checkpoint, identity, again)
     trainer = quiet_trainer(accelerator="cpu", max_epochs=epochs)
     started = time.monotonic()
     fit(trainer, module, PresenceData(arrays, batch, seed), checkpoint)
@@ -124,7 +127,7 @@ def train_encoder(
     path = folder / "encoder.safetensors"
     trained = {"images": images, "epochs": epochs, "seed": seed, "auc": auc, "mean_auc": mean}
     save_encoder(module.encoder, path, trained)
-    command = f"capxai train --profile scenes --model encoder --seed {seed}"
+    command = f"capxai train --profile scenes --model encoder --seed {seed} --epochs {epochs}"
     write_card(path, "scenes encoder", "scenes", command, trained)
     return path
 

@@ -78,7 +78,7 @@ def where(mass: Tensor) -> str:
 def _picture(image: Tensor, signed: bool) -> str:
     positive, negative = image.clamp(min=0), (-image).clamp(min=0)
     p, n = positive.sum().item(), negative.sum().item()
-    if p + n == 0:
+    if p + n * signed == 0:
         return "nothing in the picture; the map is zero everywhere"
     if not signed:
         return f"weight {where(positive)}"

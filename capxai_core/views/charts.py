@@ -193,6 +193,7 @@ def figure_intervals(
         _legend(figure, ax)
     lines = [
         f"{name_of(str(row[by]))}{', ' + name_of(str(row[hue])) if hue else ''} {said(row)}"
+        + (f" (the paper’s {number(row[printed])})" if printed and pd.notna(row[printed]) else "")
         for row in table.to_dict("records")
     ]
     mark = "" if reference is None else f" A line marks {number(reference)}."

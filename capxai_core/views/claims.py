@@ -148,7 +148,7 @@ def _claim(claim: Claim, found: Sequence[tuple[dict[str, Any], str]], results: P
     chapter = claim.chapter.removeprefix("book/")
     here = any((results.parent / f"{claim.chapter}.{kind}").is_file() for kind in ("py", "md"))
     link = f'<a href="{chapter}.html">{chapter}</a>' if here else chapter
-    rule = html.escape("; ".join(filter(None, (claim.rule_in_words(), claim.remark))))
+    rule = html.escape("; ".join(filter(None, (claim.rule_in_words(), claim.remark))).replace("`", ""))
     said = f"<details><summary>how it is judged</summary>{rule}</details>" if rule else ""
     told = [(_class(kind), f"{row['profile']} {name_of(row['model'])}", _outcome(claim, row)) for row, kind in found]
     readings = "".join(

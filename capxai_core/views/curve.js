@@ -19,7 +19,7 @@ async function curve(model) {
   const words = choices(`point-${key}`, "points", "Words. Choose one to see its map");
   const options = data.points.map(({ word, view }, k) => {
     const option = words.offer(k, word, () => choose("point", k));
-    option.title = data.views[view].title;
+    option.firstChild.title = option.title = data.views[view].title;
     option.append(make("span", "value"));
     return option;
   });

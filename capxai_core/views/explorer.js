@@ -56,6 +56,7 @@ async function explorer(model) {
       });
     }
     const before = make("p", "before");
+    before.setAttribute("role", "group");
     before.setAttribute("aria-label", "Words before it");
     const status = make("p", "status");
     status.setAttribute("aria-live", "polite");
@@ -164,18 +165,16 @@ async function explorer(model) {
 }
 explorer.traits = ["word", "method", "compare", "opacity"];
 
-// Signed bars on one axis: [name, value, what it means].
+// Signed bars on one axis: [name, value].
 function bars(terms, write = writer(terms.map(([, value]) => value))) {
   const values = terms.map(([, value]) => value);
   const low = Math.min(0, ...values), span = Math.max(0, ...values) - low || 1;
   const list = make("dl");
-  for (const [text, value, title] of terms) {
+  for (const [text, value] of terms) {
     const mark = make("i");
     mark.style.left = `${(100 * (Math.min(0, value) - low)) / span}%`;
     mark.style.width = `${(100 * Math.abs(value)) / span}%`;
-    const name = make("dt", "", text);
-    if (title) name.title = title;
-    list.append(name, make("dd", value < 0 ? "less" : "more", null, make("span", "track", null, mark), make("span", "", write(value))));
+    list.append(make("dt", "", text), make("dd", value < 0 ? "less" : "more", null, make("span", "track", null, mark), make("span", "", write(value))));
   }
   return list;
 }
@@ -183,8 +182,8 @@ function bars(terms, write = writer(terms.map(([, value]) => value))) {
 // Where the logit went.
 function budget(logit, terms) {
   const names = [
-    ["Picture", "relevance that reached the pixels"],
-    ["Earlier words", "relevance that reached them"],
+    ["Picture"],
+    ["Earlier words"],
     ["Biases", "what the model says whatever it sees"],
     ["Stabiliser", "kept by ε, which keeps divisions from exploding"],
     ["Blocked", "stopped at convolution units that could not pass it on"],
@@ -196,6 +195,7 @@ function budget(logit, terms) {
     ? [`${percent(pixels / logit)} from the picture`, ` · ${percent(words / logit)} from earlier words`]
     : [`picture ${write(pixels)}`, `, earlier words ${write(words)} of a score of ${write(logit, "")}`];
   const seen = make("p", "seen", null, make("strong", "", picture), rest);
-  const list = bars(terms.map((value, i) => [names[i][0], value, names[i][1]]), write);
-  return [seen, list, make("p", "sum", `LRP accounts for every bit of the score: the terms add up to ${write(logit, "")}.`)];
+  const list = bars(terms.map((value, i) => [names[i][0], value]), write);
+  const meant = names.slice(2).map(([name, what]) => `${name}: ${what}.`).join(" ");
+  return [seen, list, make("p", "sum", `LRP accounts for every bit of the score: the terms add up to ${write(logit, "")}. ${meant}`)];
 }

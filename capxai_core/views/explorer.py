@@ -12,7 +12,9 @@ import traitlets
 from torch import Tensor
 from torch.nn import functional as F
 
+from capxai_core.errors import RequestError
 from capxai_core.methods.explanation import Explanation
+from capxai_core.methods.registry import METHODS
 from capxai_core.views.alt import alt_text, label, same_words
 from capxai_core.views.heatmap import DIVERGING_STOPS, FADE, SEQUENTIAL_STOPS, WORD_ALPHA, WORD_TINTS
 from capxai_core.views.view import View, among, heading, listed, numbers, picture_uri, sources
@@ -43,6 +45,7 @@ def _method(explanation: Explanation) -> dict[str, Any]:
         "name": explanation.method,
         "label": label(explanation.method),
         "signed": explanation.signed,
+        "fine": METHODS[explanation.method].pixel_level if explanation.method in METHODS else True,
         "words": None if explanation.words is None else numbers(explanation.words),
         "budget": None if budget is None else numbers(budget.terms().T),
         "logit": numbers(explanation.logits),
@@ -52,7 +55,9 @@ def _method(explanation: Explanation) -> dict[str, Any]:
 
 
 def payload(image: Tensor, explanations: Sequence[Explanation], title: str | None, size: int) -> dict[str, Any]:
-    """All that the module needs to draw the view."""
+    """All that the module needs to draw the view; `RequestError` where a map cannot be drawn."""
+    for wrong in [e for e in explanations if not bool(e.image.isfinite().all())]:
+        raise RequestError(f"the map of '{wrong.method}' holds values that are not finite numbers")
     first, caption = explanations[0], explanations[0].caption
     chances = [*caption.log_probs.exp().tolist(), math.exp(caption.end_log_prob)]
     beta = [*([None] * len(caption.words) if caption.beta is None else numbers(caption.beta)), None]

@@ -24,6 +24,11 @@ async function made_up(model) {
     const score = make("span", "score");
     entry.querySelector(".text").replaceChildren(image, make("span", "about", null, caption, make("span", "marks", null, truth, " ", score)));
     entry.title = `${data.views[picture].title}: ${word}`;
+    // The entry that is marked already brings its word back, when another was chosen below.
+    const input = entry.firstChild;
+    entry.addEventListener("click", ({ target }) => {
+      if (target !== input && input.checked) { choose("entry", k); open(k); }
+    });
     return { entry, score };
   });
 
@@ -75,7 +80,7 @@ async function made_up(model) {
     inside.hidden = k === undefined;
     if (k === undefined) { status.textContent = `${count} Choose another word, or both true and made up.`; return; }
     const { word, picture, supported } = data.rows[k];
-    status.textContent = `${count} Shown below: “${word}” in ${data.views[picture].title}, ${supported ? "supported by the picture" : "made up"}; ${label} ${write(value(k))}.`;
+    status.textContent = `${count} Chosen: “${word}” in ${data.views[picture].title}, ${supported ? "supported" : "made up"}; ${label} ${write(value(k))}.`;
     list.mark(k);
     if (k !== last) open(k);
     last = k;

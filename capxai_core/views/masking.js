@@ -47,7 +47,7 @@ async function masking(model) {
     const [row, name, region, keep, step] = masking.traits.map((trait) => model.get(trait));
     const of = (where) => data.seen[`${name} ${row} ${where} ${+keep}`];
     const order = region === "random" ? data.random : region === "opposed" ? data.orders[name][row].toReversed() : data.orders[name][row];
-    const many = Math.round(data.shares[step] * order.length);
+    const many = data.counts[step];
     order.forEach((cell, rank) => cells.children[cell].classList.toggle("on", (rank < many) !== keep));
     [[words, row], [methods, name], [places, region]].forEach(([node, value]) => node.mark(value));
     kept.setAttribute("aria-pressed", keep);

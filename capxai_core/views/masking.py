@@ -78,6 +78,7 @@ class MaskingView(View):
                 "methods": [[name, label(name)] for name in orders],
                 "grid": grid,
                 "shares": SHARES,
+                "counts": [round(share * grid**2) for share in SHARES],
                 "orders": {name: [order.tolist() for order in found] for name, found in orders.items()},
                 "random": chance.tolist(),
                 "captions": captions,
@@ -94,12 +95,13 @@ class MaskingView(View):
     def plain(self) -> str:
         """The picture, and for every word, method and region its probabilities along the steps and the last caption."""
         data, told = self.data, []
-        for (name, text), (row, p), region in product(data["methods"], enumerate(data["positions"]), REGIONS):
-            seen, word = data["seen"][f"{name} {row} {region} 0"], data["words"][p]
-            steps = ", ".join(f"{percent(v)} ({percent(s)} hidden)" for v, s in zip(seen["p"], SHARES, strict=True))
-            last = " ".join(data["captions"][seen["said"][-1]])
-            told.append(
-                f"Probability of “{word}” with the cells hidden that {text} ranks {region}: {steps}; then “{last}”"
-            )
+        cases = product(data["methods"], enumerate(data["positions"]), REGIONS, ("hidden", "kept"))
+        for (name, text), (row, p), region, done in cases:
+            seen, word = data["seen"][f"{name} {row} {region} {int(done == 'kept')}"], data["words"][p]
+            steps = ", ".join(f"{percent(v)} ({percent(s)} {done})" for v, s in zip(seen["p"], SHARES, strict=True))
+            last, by = " ".join(data["captions"][seen["said"][-1]]), f"that {text} ranks {region}"
+            where = "chosen at random" if region == "random" else by
+            told.append(f"Probability of “{word}” with the cells {done} {where}: {steps}; then “{last}”")
+        told = list(dict.fromkeys(told))  # chance is the same for every method
         picture = f'<p><img src="{data["pictures"][0]}" width="320" alt="The picture"></p>'
         return heading(data["title"]) + picture + listed([" ".join(data["words"]), *told])

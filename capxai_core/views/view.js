@@ -51,9 +51,11 @@ function paint(canvas, { width, height }, levels, row, stops, threshold) {
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
+// In many steps: between two colours of different opacity a page mixes them otherwise than `colour`.
 const gradient = (stops) => {
   const [low, high] = [stops[0][0], stops.at(-1)[0]];
-  return `linear-gradient(to right, ${stops.map(([x, c]) => `rgba(${c}) ${(100 * (x - low)) / (high - low)}%`)})`;
+  const steps = Array.from({ length: 65 }, (_, k) => `rgba(${colour(stops, low + (k / 64) * (high - low))})`);
+  return `linear-gradient(to right, ${steps})`;
 };
 
 // A picture, a map over it, and the map's scale.
@@ -82,7 +84,7 @@ function stage({ src, alt, aspect, fade, stops }) {
       const write = writer([peak]);
       const numbers = method.signed ? [write(-peak), "0", write(peak)] : ["0", write(peak, "")];
       ticks.replaceChildren(...numbers.map((text) => make("span", "", text)));
-      unit.textContent = (method.signed ? "against · for the word, per pixel" : "weight (has no sign)")
+      unit.textContent = (method.signed ? `against · for the word${method.fine ? ", per pixel" : ""}` : "weight (has no sign)")
         + (method.block > 1 ? `, mean of ${method.block} × ${method.block} pixels` : "");
     },
   };

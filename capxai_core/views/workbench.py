@@ -89,14 +89,15 @@ class Workbench(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show(self, caption: Caption) -> None:
         assert self.image is not None
-        against = {"against": self.against.value.strip().lower()} if self.against.value.strip() else {}
+        rival = self.against.value.strip().lower()
+        against, title = ({"against": rival}, f"Scores by LRP: less those of “{rival}”") if rival else ({}, None)
         options: dict[str, Any] = {name: against if name == "lrp" else {} for name in self.methods}
         found = [explain(self.model, self.image, caption, m, include_end=True, **of) for m, of in options.items()]
         if self.explorer is None:
-            self.explorer = Explorer(self.image, found)
+            self.explorer = Explorer(self.image, found, title)
             self.children = (*self.children, self.explorer)
         else:
-            self.explorer.show(self.image, found)
+            self.explorer.show(self.image, found, title)
         self.caption = caption
         self.said.value = str(caption)
 
