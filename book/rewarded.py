@@ -127,10 +127,11 @@ cx.table_intervals(pick(versus, measure=asked), "measure", "of", "For a reward, 
 #
 # ## Do explanations tell as much as before?
 #
-# What makes captions better need not make them easier to check. Of the two captioners rewarded for recall as well every
-# word was explained again, on all test photographs. First the area under the ROC curve among uses of the same word, as
-# in [](photographs): LRP's mean and largest value as table II has them, the pixel share, which is LRP's mean undivided
-# but for the word's score, attention, and the probability that the model gave the word, which costs nothing.
+# What makes captions better need not make them easier to check. Of the two captioners rewarded for recall as well,
+# object words and *is* and *are* were explained again, on all test photographs. First the area under the ROC curve
+# among uses of the same word, as in [](photographs): LRP's mean and largest value as table II has them, the pixel
+# share, which is LRP's mean undivided but for the word's score, attention, and the probability that the model gave the
+# word, which costs nothing.
 
 # %% tags=["hide-input"] made="capxai evaluate --profile flickr8k --n 1000, each captioner, seed 0"
 told = {name: of for name, of in each.items() if "auc" in of}

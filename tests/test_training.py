@@ -195,7 +195,7 @@ def test_the_encoder_resumes_and_refuses_another_seed_or_other_drawings(tmp_path
         train_encoder(tmp_path / "cut", **asked, seed=2)
     drawn = presence.draw
     monkeypatch.setattr(presence, "draw", lambda first, n: (255 - drawn(first, n)[0], *drawn(first, n)[1:]))
-    with pytest.raises(cx.ModelError, match="another drawings"):
+    with pytest.raises(cx.ModelError, match="another drawing;"):
         train_encoder(tmp_path / "cut", **asked)
 
 

@@ -110,7 +110,7 @@ def train_encoder(
     checkpoint = folder / "encoder.ckpt"
     identity = {"images": str(images), "epochs": str(epochs), "seed": str(seed), "batch": str(batch)}
     first = b"".join(array.tobytes() for array in draw(0, min(images, batch)))
-    identity["drawings"] = hashlib.sha256(first).hexdigest()
+    identity["drawing"] = hashlib.sha256(first).hexdigest()
     read_history(checkpoint, identity, again)
     arrays = draw(0, images)
     torch.manual_seed(seed)

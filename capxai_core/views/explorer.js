@@ -181,13 +181,7 @@ function bars(terms, write = writer(terms.map(([, value]) => value))) {
 
 // Where the logit went.
 function budget(logit, terms) {
-  const names = [
-    ["Picture"],
-    ["Earlier words"],
-    ["Biases", "what the model says whatever it sees"],
-    ["Stabiliser", "kept by ε, which keeps divisions from exploding"],
-    ["Blocked", "stopped at convolution units that could not pass it on"],
-  ];
+  const names = ["Picture", "Earlier words", "Biases", "Stabiliser", "Blocked"];
   const write = writer([...terms, logit]);
   // Terms of both signs may exceed the score they add up to: they are shares of it only between none and all.
   const [pixels, words] = terms;
@@ -195,7 +189,7 @@ function budget(logit, terms) {
     ? [`${percent(pixels / logit)} from the picture`, ` · ${percent(words / logit)} from earlier words`]
     : [`picture ${write(pixels)}`, `, earlier words ${write(words)} of a score of ${write(logit, "")}`];
   const seen = make("p", "seen", null, make("strong", "", picture), rest);
-  const list = bars(terms.map((value, i) => [names[i][0], value]), write);
-  const meant = names.slice(2).map(([name, what]) => `${name}: ${what}.`).join(" ");
+  const list = bars(terms.map((value, i) => [names[i], value]), write);
+  const meant = "Biases: what the model says whatever it sees. Stabiliser: kept by ε, which keeps divisions from exploding. Blocked: stopped at convolution units that could not pass it on.";
   return [seen, list, make("p", "sum", `LRP accounts for every bit of the score: the terms add up to ${write(logit, "")}. ${meant}`)];
 }
