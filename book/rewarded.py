@@ -61,7 +61,7 @@ for name, of in each.items():
 # epochs two thirds are still the old captioner's; CIDEr-D on 500 validation photographs chooses the epoch. The reward
 # is that of the captions drawn in training.
 
-# %% tags=["hide-input"] made="capxai train --profile flickr8k, --reward cider and --reward recall, seed 1"
+# %% tags=["hide-input"]
 log = pd.concat([of["log"].assign(captioner=name) for name, of in ended.items()])
 log = log.assign(reward=-log["loss"])[["captioner", "epoch", "reward", "cider"]]
 log = log.rename(columns={"cider": "CIDEr-D, validation"})
